@@ -1,0 +1,33 @@
+/* test.h: the whole test library: a check that counts, says what differs, and goes on.
+ *
+ * A few macros instead of a library: the tests build with the same compilers, flags and libc as the program, on every architecture,
+ * and need nothing fetched. A test program ends with TEST_END, which prints "N passed, N failed" for build.sh to add up. */
+#ifndef TEST_H
+#define TEST_H
+
+#include <stdio.h>
+#include <string.h>
+
+#include "../data.h"
+
+static int test_passed, test_failed;
+
+#define CHECK(condition, ...) do { \
+		if (condition) { \
+			test_passed++; \
+		} else { \
+			test_failed++; \
+			printf("%s:%d: %s: ", __FILE__, __LINE__, #condition); \
+			printf(__VA_ARGS__); \
+			printf("\n"); \
+		} \
+	} while (0)
+
+#define CHECK_STR(got, want) do { \
+		struct str got_ = (got), want_ = (want); \
+		CHECK(str_eq(got_, want_), "got '" FMT "', want '" FMT "'", ARG(got_), ARG(want_)); \
+	} while (0)
+
+#define TEST_END() (printf("%d passed, %d failed\n", test_passed, test_failed), test_failed != 0)
+
+#endif
