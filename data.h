@@ -12,13 +12,13 @@
 #include <stdint.h>
 
 #define LEN(array) (sizeof (array) / sizeof *(array))
-#define PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#define PRINTF(fmt, args) __attribute__((format(printf, fmt, args), nonnull(fmt)))
 
 /* --- Limits on input; docs/explanation/reliability.md lists them all. --- */
 enum {
 	MAX_NESTING  = 64,        /* levels of a YAML or JSON tree */
 	MAX_DOCUMENT = 16 << 20,  /* bytes of one YAML or JSON text, as Juju's own limit of a databag */
-	MAX_NODES    = 1 << 20,   /* nodes of one tree, YAML aliases expanded */
+	MAX_NODES    = 1 << 18,   /* nodes of one tree, YAML aliases expanded */
 	MAX_FILE     = 16 << 20,  /* bytes of a file of the charm or the user */
 };
 
@@ -31,6 +31,7 @@ void *arena_alloc(struct arena *, size_t size);
 /* Room for one more item in an array of `count` items of `size` bytes: the array, moved where it had to grow.
  * `items` is NULL at first; capacities are powers of two, so `count` alone tells when to grow. */
 void *arena_grow(struct arena *, void *items, size_t count, size_t size);
+_Noreturn void arena_exhausted(void);               /* what arena_alloc does then; for libraries that ran out of it */
 #define NEW(arena, type) ((type *)arena_alloc((arena), sizeof (type)))
 
 /* --- Strings with a length. The bytes belong to an arena or are literals; not NUL-terminated. --- */
@@ -44,7 +45,7 @@ struct str str_of(const char *c_string);          /* NULL gives NOSTR; shares th
 struct str str_dup(struct arena *, struct str);
 char      *str_c(struct arena *, struct str);     /* a NUL-terminated copy */
 struct str str_f(struct arena *, const char *fmt, ...) PRINTF(2, 3);
-struct str str_vf(struct arena *, const char *fmt, va_list);
+struct str str_vf(struct arena *, const char *fmt, va_list) PRINTF(2, 0);
 bool str_eq(struct str, struct str);              /* NOSTR equals empty text */
 bool str_is(struct str, const char *c_string);
 int  str_cmp(struct str, struct str);             /* by bytes, as strcmp */
@@ -61,7 +62,9 @@ struct str str_lower(struct arena *, struct str);              /* ASCII letters 
 struct str str_upper(struct arena *, struct str);
 struct str str_replace(struct arena *, struct str, char from, char to);
 bool str_int(struct str, int64_t *);                           /* a whole decimal number with optional sign, in range */
+static inline bool is_digit(char c) { return c >= '0' && c <= '9'; }   /* no locale */
 bool utf8_valid(struct str);
+int32_t utf8_next(struct str, size_t *i);                      /* the code point at *i, which moves past it; -1: no UTF-8 */
 
 struct strs { struct str *v; size_t n; };                      /* a list; grows in an arena */
 void strs_add(struct arena *, struct strs *, struct str);
@@ -118,8 +121,15 @@ bool node_is(const struct node *, enum node_kind);             /* false for NULL
 bool node_true(const struct node *);                           /* a bool that is true */
 bool node_equal(const struct node *, const struct node *);     /* maps in any order; an int equals the same float */
 struct node *node_copy(struct arena *, const struct node *);   /* deep; texts are shared */
+size_t node_size(const struct node *);                         /* nodes in the tree, itself included */
+void node_append(struct node *parent, struct node *value);     /* as node_add, of a value that hangs nowhere yet */
 const char *node_kind_name(const struct node *);               /* "a string", "a list", ... for messages */
-#define NODE_EACH(item, parent) (struct node *item = (parent) ? (parent)->child : NULL; item; item = item->next)
+#define NODE_EACH(item, parent) for (struct node *item = (parent) ? (parent)->child : NULL; item; item = item->next)
+
+/* Members by key while a large map is read, so that a hostile one costs no quadratic time. */
+struct key_index { struct arena *arena; struct node **slot; size_t size; };
+/* Appends a member that hangs nowhere yet, or puts it in the place of an earlier one of its key. */
+void index_put(struct key_index *, struct node *map, struct node *value);
 
 /* JSON as Python's json.loads takes it: strict, UTF-8; of two equal keys the last counts. Digits of numbers stay as they are.
  * ERR_INPUT with line and column. */
