@@ -126,6 +126,7 @@ static void yaml_resolve(struct arena *a, struct node *n)
 
 	if (one_of(s, nulls, LEN(nulls))) {
 		n->kind = NODE_NULL;
+		n->text = NOSTR;
 		return;
 	}
 	if (one_of(s, yes, LEN(yes)) || one_of(s, no, LEN(no))) {

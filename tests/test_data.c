@@ -235,6 +235,7 @@ static void yaml(void)
 	yaml_write(&out, n);
 	CHECK(yaml_parse(a, buf_str(&out), "f", &again, &err) == 0, "%s: " FMT, err.msg, ARG(buf_str(&out)));
 	CHECK_STR(json_text(a, again, 0), json_text(a, n, 0));
+	CHECK(node_equal(n, again), "equal as trees");
 	CHECK(str_contains(buf_str(&out), S("s: 'yes'\n")) && str_contains(buf_str(&out), S("i: 3\n")), FMT, ARG(buf_str(&out)));
 }
 

@@ -1,0 +1,54 @@
+/* trace.c: spans, kept for whoever exports them and written as lines when they end. */
+#include "trace.h"
+
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+int64_t trace_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+int trace_begin(struct trace *t, const char *fmt, ...)
+{
+	va_list args;
+	struct span *s;
+
+	if (!t)
+		return -1;
+	t->spans = arena_grow(t->arena, t->spans, t->n, sizeof *t->spans);
+	s = &t->spans[t->n++];
+	*s = (struct span){ .parent = t->open, .start = trace_now() };
+	va_start(args, fmt);
+	s->name = str_vf(t->arena, fmt, args);
+	va_end(args);
+	t->open = (int)t->n - 1;
+	return t->open;
+}
+
+void trace_end(struct trace *t, int span, bool failed)
+{
+	struct span *s;
+	struct str line;
+	int depth = 0;
+
+	if (!t || span < 0)
+		return;
+	s = &t->spans[span];
+	s->end = trace_now();
+	s->failed = failed;
+	t->open = s->parent;
+	if (t->fd < 0)
+		return;
+	for (int p = s->parent; p >= 0; p = t->spans[p].parent)
+		depth++;
+	line = str_f(t->arena, "%9.3f ms  %*s" FMT "%s\n", (double)(s->end - s->start) / 1e6, depth * 2, "", ARG(s->name),
+	             failed ? "  failed" : "");
+	/* A trace that cannot be written must not fail the hook that it watches. */
+	if (write(t->fd, line.p, line.n) < 0)
+		t->fd = -1;
+}
