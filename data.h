@@ -102,6 +102,7 @@ struct node {
 	struct node *next;
 	size_t count;              /* children */
 	int line, column;          /* from 1, where the text had it; 0 when made here */
+	int key_line, key_column;  /* of a member of a map: where its key stands, likewise */
 };
 struct node *node_new(struct arena *, enum node_kind);
 struct node *node_str(struct arena *, struct str);             /* shares the bytes */

@@ -267,6 +267,8 @@ static int yaml_map(struct yaml_reader *r, struct node *map, yaml_mark_t *start)
 			continue;
 		}
 		value->key = key.key;
+		value->key_line = (int)mark.line + 1;
+		value->key_column = (int)mark.column + 1;
 		if (!value->line) {
 			value->line = (int)mark.line + 1;
 			value->column = (int)mark.column + 1;
