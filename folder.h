@@ -4,6 +4,7 @@
 #define FOLDER_H
 
 #include "data.h"
+#include "values.h"
 
 struct framework;   /* frameworks.h: a row of the frameworks' table */
 
@@ -22,7 +23,7 @@ struct endpoint { struct str name, interface; enum role role; bool optional; int
 struct static_config { struct strs targets; struct node *labels; /* map of strings or NULL */ };
 struct scrape_config { struct str job_name, metrics_path; struct static_config *configs; size_t n_configs; };
 struct paas_config {
-	struct str error;           /* the unit's status when the file is bad (workload.md 3); NOSTR: fine */
+	struct str error;           /* the unit's status when the file is bad; NOSTR: fine */
 	struct strs error_log;      /* its long form, a line each */
 	bool has_port, has_metrics_port, has_metrics_path;
 	int port, metrics_port;
@@ -53,14 +54,8 @@ struct charm {
 int charm_load(struct arena *, const char *folder, struct charm *, struct err *);
 const struct endpoint *endpoint_find(const struct charm *, struct str name);
 const struct option *option_find(const struct charm *, struct str name);
-/* paas-config.yaml's text by its schema (workload.md 3); V1 lacks three keys. Never fails: paas.error says what is wrong. */
+/* paas-config.yaml's text by its schema; generation 1 lacks port, metrics-port and metrics-path. Never fails: paas.error says what is
+ * wrong, and all else is as if the file were empty. */
 void paas_config_parse(struct arena *, struct str text, int generation, struct paas_config *);
-
-/* Validation messages, shared by options and paas-config (workload.md 2.5). */
-struct problem { struct str location, text; };
-struct problems { struct problem *v; size_t n; };
-void problem_add(struct arena *, struct problems *, struct str location, const char *fmt, ...) PRINTF(4, 5);
-/* The short message, with its eight spaces; the long one, a line each, goes to *log. */
-struct str problems_message(struct arena *, const struct problems *, struct strs *log);
 
 #endif
