@@ -1,0 +1,475 @@
+#!/usr/bin/env bash
+# build.sh: the whole build: what it needs, the libraries, the program, its tests. `./build.sh --help` tells the commands.
+#
+# The libraries come as the upstream tarballs of Debian's source packages, pinned in deps.lock, and are built once per compiler and kind
+# into a cache. The program is linked statically from them and musl, which is built from its pinned source with the machine's gcc (and with
+# Debian's cross compilers for other architectures): one set of tools that apt has on every supported machine, every byte of libc pinned
+# by us, and smaller results than a libc and a compiler from a 90 MB wheel would give.
+set -euo pipefail
+export LC_ALL=C TZ=UTC
+umask 022
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+VERSION=0.1.0
+BUILD=$(realpath -m "${BUILD_DIR:-build}")
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/monocharm
+JOBS=$(nproc)
+ARCHITECTURES="amd64 arm64 ppc64el s390x riscv64"
+
+say() { printf '%s\n' "$*"; }
+die() { printf 'build.sh: %s\n' "$*" >&2; exit 1; }
+
+# --- What the machine must have. ---
+
+# need COMMAND=PACKAGE...: installs the packages of the commands that are missing.
+need() {
+	local pair missing=()
+	for pair; do
+		command -v "${pair%%=*}" >/dev/null || missing+=("${pair#*=}")
+	done
+	[ ${#missing[@]} = 0 ] || install_packages "${missing[@]}"
+}
+
+install_packages() {
+	[ "$(id -u)" = 0 ] || die "please install: sudo apt-get install --no-install-recommends $*"
+	command -v apt-get >/dev/null || die "please install: $*"
+	say "Installing $*"
+	# The machine's lists may be missing or old: fetch them only when the packages cannot be had without.
+	apt_install "$@" >"$CACHE/apt.log" 2>&1 || { apt-get -q update && apt_install "$@"; } >"$CACHE/apt.log" 2>&1 ||
+		{ cat "$CACHE/apt.log" >&2; die "apt-get could not install: $*"; }
+}
+
+apt_install() { DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends "$@"; }
+
+# --- The libraries' sources. ---
+
+# lock FIELD...: the rows of deps.lock without comments.
+lock() { sed -e 's/#.*//' -e '/^ *$/d' deps.lock; }
+
+# The tarballs of deps.lock in $CACHE/sources, each checked against its hash: from $DEPS_DIR if that is set, else from the machine's
+# mirror of Debian or Ubuntu.
+fetch_sources() {
+	local name version hash file licence missing=()
+	mkdir -p "$CACHE/sources"
+	while read -r name version hash file licence; do
+		if [ -n "${DEPS_DIR:-}" ]; then
+			[ -r "$DEPS_DIR/$file" ] || die "DEPS_DIR: $DEPS_DIR/$file is missing"
+			check_hash "$DEPS_DIR/$file" "$hash" || die "DEPS_DIR: $DEPS_DIR/$file is not the pinned file: its SHA-256 differs from deps.lock"
+		fi
+		check_hash "$CACHE/sources/$file" "$hash" && continue
+		if [ -n "${DEPS_DIR:-}" ]; then
+			cp "$DEPS_DIR/$file" "$CACHE/sources/$file.part" && mv "$CACHE/sources/$file.part" "$CACHE/sources/$file"
+		else
+			missing+=("$hash $file")
+		fi
+	done < <(lock)
+	[ ${#missing[@]} = 0 ] || fetch_from_mirror "${missing[@]}"
+}
+
+check_hash() { [ -r "$1" ] && [ "$(sha256sum <"$1")" = "$2  -" ]; }
+
+# The mirror is the one that the machine's apt uses. Its lists of sources are read in a root of our own, so that the user's sources and
+# lists stay as they are. Suites tried, one after another until every file is found: for Debian testing, unstable, stable; for Ubuntu devel,
+# then the machine's own release with its updates. Last, the pool's usual path, for a file that has just left the suites.
+fetch_from_mirror() {
+	local root=$CACHE/apt mirror origin suite wanted=("$@") left line hash file dir found
+	need xz=xz-utils
+	rm -rf "$root"
+	mkdir -p "$root/lists/partial" "$root/cache/archives/partial"
+	while IFS='|' read -r origin mirror; do
+		for suite in $(suites "$origin"); do
+			[ ${#wanted[@]} -gt 0 ] || break
+			say "Looking for ${#wanted[@]} source packages in $suite of $mirror"
+			printf 'deb-src %s %s %s\n' "$mirror" "$suite" "$([ "$origin" = Ubuntu ] && echo "main universe" || echo main)" >"$root/sources.list"
+			private_apt apt-get -q update >"$root/log" 2>&1 || { tail -n 2 "$root/log"; continue; }
+			private_apt apt-get indextargets --format '$(FILENAME)' 'Created-By: Sources' |
+				while read -r file; do /usr/lib/apt/apt-helper cat-file "$file"; done >"$root/sources"
+			left=()
+			for line in "${wanted[@]}"; do
+				read -r hash file <<<"$line"
+				dir=$(awk -v RS= -v want=" $hash " 'index($0, want) && match($0, /\nDirectory: [^\n]*/) {
+					print substr($0, RSTART + 12, RLENGTH - 12); exit }' "$root/sources")
+				if [ -n "$dir" ] && download "$mirror" "$dir" "$file" "$hash"; then continue; fi
+				left+=("$line")
+			done
+			wanted=("${left[@]}")
+		done
+		left=()
+		for line in "${wanted[@]}"; do
+			read -r hash file <<<"$line"
+			found=${file%%_*}
+			case $found in lib*) dir=${found:0:4} ;; *) dir=${found:0:1} ;; esac
+			download "$mirror" "pool/main/$dir/$found" "$file" "$hash" || left+=("$line")
+		done
+		wanted=("${left[@]}")
+		[ ${#wanted[@]} -gt 0 ] || break
+	done < <(mirrors)
+	rm -rf "$root"
+	[ ${#wanted[@]} = 0 ] || die "the machine's mirror does not have: ${wanted[*]#* }
+Put these files (of Debian's source packages) into a folder, and run: DEPS_DIR=folder ./build.sh"
+}
+
+# Origin and address of the mirrors of Debian and Ubuntu that apt is configured with.
+mirrors() {
+	need lz4=lz4 >&2
+	list_mirrors | grep -q . || apt-get -q update >/dev/null 2>&1 || true
+	list_mirrors
+}
+list_mirrors() {
+	apt-get indextargets --format '$(ORIGIN)|$(REPO_URI)|$(LABEL)' 'Created-By: Packages' 2>/dev/null |
+		sed -n -e 's/^\(Debian\|Ubuntu\)|\(.*\)|\(Debian\|Ubuntu\)$/\1|\2/p' | awk '!seen[$0]++'
+}
+
+suites() {
+	case $1 in
+	Debian) echo testing unstable stable ;;
+	Ubuntu) . /etc/os-release; echo devel "$VERSION_CODENAME" "$VERSION_CODENAME-updates" ;;
+	esac
+}
+
+private_apt() {
+	local root=$CACHE/apt command=$1
+	shift
+	# Run as ourselves: the sandbox user cannot read a cache below a home folder.
+	"$command" -o Dir::Etc::SourceList="$root/sources.list" -o Dir::Etc::SourceParts=- -o Dir::State::Lists="$root/lists" \
+		-o Dir::Cache="$root/cache" -o Acquire::Languages=none -o APT::Sandbox::User= -o APT::Update::Pre-Invoke::= -o APT::Update::Post-Invoke::= \
+		-o Acquire::IndexTargets::deb-src::DEP-11::DefaultEnabled=false "$@"
+}
+
+# download MIRROR FOLDER FILE HASH: by apt's own helper, which knows the machine's proxies.
+download() {
+	/usr/lib/apt/apt-helper -o APT::Sandbox::User= download-file "${1%/}/$2/$3" "$CACHE/sources/$3.part" "SHA256:$4" >/dev/null 2>&1 &&
+		check_hash "$CACHE/sources/$3.part" "$4" && mv "$CACHE/sources/$3.part" "$CACHE/sources/$3"
+}
+
+# --- Kinds of builds: compiler, flags, and the libraries that go with them. ---
+
+# kind NAME: sets CC, AR, STRIP, CFLAGS (without the libraries' headers), ARCH, MUSL.
+#   musl[-ARCH]   the program as it is shipped
+#   glibc         plain, for tests that want speed; coverage and mutants
+#   asan-gcc, asan-clang, msan   for tests and fuzzers
+kind() {
+	KIND=$1 MUSL= AR=ar STRIP=strip ARCH=$(dpkg --print-architecture)
+	case $KIND in
+	musl-*) ARCH=${KIND#musl-} ;&
+	musl)
+		KIND=musl-$ARCH MUSL=yes
+		local triplet
+		case $ARCH in
+		amd64) triplet=x86_64-linux-gnu ;; arm64) triplet=aarch64-linux-gnu ;; ppc64el) triplet=powerpc64le-linux-gnu ;;
+		s390x) triplet=s390x-linux-gnu ;; riscv64) triplet=riscv64-linux-gnu ;;
+		*) die "no such architecture: $ARCH (there are: $ARCHITECTURES)" ;;
+		esac
+		need "$triplet-gcc=$([ "$ARCH" = "$(dpkg --print-architecture)" ] && echo gcc || echo "gcc-${triplet/x86_64/x86-64}")"
+		CC=("$triplet-gcc") AR=$triplet-ar STRIP=$triplet-strip
+		# What distributions turn on or off by default is said here, so that it does not differ between them.
+		CFLAGS=(-Os -fPIE -ffunction-sections -fdata-sections -fstack-protector-strong -fno-asynchronous-unwind-tables -fno-unwind-tables
+			-fno-ident -fno-strict-aliasing -U_FORTIFY_SOURCE)
+		case $ARCH in
+		amd64) CFLAGS+=(-fcf-protection=none) ;;
+		ppc64el) CFLAGS+=(-mlong-double-64) ;;     # musl's ABI there
+		esac ;;
+	glibc) CC=(gcc) CFLAGS=(-O1 -g) ;;
+	asan-gcc) CC=(gcc) CFLAGS=(-O1 -g -fno-omit-frame-pointer -fsanitize=address) ;;
+	asan-clang) need clang=clang; CC=(clang) CFLAGS=(-O1 -g -fno-omit-frame-pointer -fsanitize=address) ;;
+	msan) need clang=clang; CC=(clang) CFLAGS=(-O1 -g -fno-omit-frame-pointer -fsanitize=memory) ;;
+	*) die "no such kind of build: $KIND" ;;
+	esac
+	CFLAGS+=(${MONOCHARM_TLS:+-DMONOCHARM_TLS})
+	DEPS=$CACHE/deps/$KIND-$({ cat deps.lock mbedtls-config.h; declare -f kind build_deps build_musl archive; "${CC[@]}" --version
+		echo "${CFLAGS[@]}"; } | sha256sum | cut -c 1-12)
+	INCLUDES=()
+	LIBS=("$DEPS"/lib/lib{cjson,yaml,mbedtls,lzma,z}.a)
+	if [ -n "$MUSL" ]; then
+		# musl's headers instead of the machine's; gcc's own last, for stdatomic.h and the like.
+		INCLUDES=(-nostdinc -isystem "$DEPS/musl/include" -isystem "$("${CC[@]}" -print-file-name=include)")
+	fi
+	INCLUDES+=(-isystem "$DEPS/include")
+}
+
+# deps: makes sure that the libraries of the present kind are there.
+deps() {
+	[ -e "$DEPS/done" ] && return
+	need make=make bzip2=bzip2 xz=xz-utils gcc=gcc ar=binutils
+	[ -n "$MUSL" ] || [ -e /usr/include/stdio.h ] || install_packages libc6-dev
+	mkdir -p "$CACHE/deps"
+	local lock
+	exec {lock}>"$CACHE/deps/lock"
+	flock "$lock"
+	if [ ! -e "$DEPS/done" ]; then
+		fetch_sources
+		say "Building the libraries for $KIND"
+		rm -rf "$DEPS"
+		mkdir -p "$DEPS/lib" "$DEPS/include" "$DEPS/src"
+		build_deps
+		rm -rf "$DEPS/src"
+		ln -sfn "$DEPS" "$CACHE/deps/$KIND"
+		touch "$DEPS/done"
+	fi
+	exec {lock}>&-
+}
+
+build_deps() {
+	local name version hash file licence src=$DEPS/src
+	while read -r name version hash file licence; do
+		mkdir -p "$src/$name"
+		tar -xf "$CACHE/sources/$file" -C "$src/$name" --strip-components=1
+	done < <(lock)
+	mkdir -p "$CACHE/licences"
+	cp "$src/cjson/LICENSE" "$CACHE/licences/cjson"; cp "$src/libyaml/License" "$CACHE/licences/libyaml"
+	cp "$src/mbedtls/LICENSE" "$CACHE/licences/mbedtls"; cp "$src/musl/COPYRIGHT" "$CACHE/licences/musl"
+	cp "$src/xz-utils/COPYING.0BSD" "$CACHE/licences/xz-utils"; cp "$src/zlib/LICENSE" "$CACHE/licences/zlib"
+	[ -z "$MUSL" ] || build_musl "$src/musl"
+	mkdir "$DEPS/include/cjson"
+	cp "$src/cjson/cJSON.h" "$DEPS/include/cjson"
+	cp "$src/libyaml/include/yaml.h" "$src/zlib/zlib.h" "$src/zlib/zconf.h" "$DEPS/include"
+	cp -R "$src/mbedtls/include/mbedtls" "$src/mbedtls/include/psa" "$src/xz-utils/src/liblzma/api/lzma.h" \
+		"$src/xz-utils/src/liblzma/api/lzma" "$DEPS/include"
+	cp mbedtls-config.h "$DEPS/include/mbedtls/mbedtls_config.h"
+	# Our own limit on nesting is lower and comes first; cJSON's is a second net.
+	archive cjson cjson -DCJSON_NESTING_LIMIT=100 -- cJSON.c
+	archive yaml libyaml -DYAML_VERSION_MAJOR=0 -DYAML_VERSION_MINOR=2 -DYAML_VERSION_PATCH=5 '-DYAML_VERSION_STRING="0.2.5"' -Iinclude -- src/*.c
+	archive mbedtls mbedtls -Ilibrary -- library/*.c
+	# One thread, no assembler, small tables; decoding is there for the tests and falls away at the link.
+	archive lzma xz-utils -D_GNU_SOURCE -DNDEBUG -DHAVE_STDBOOL_H -DHAVE__BOOL -DHAVE_STDINT_H -DHAVE_INTTYPES_H \
+		-DHAVE_SMALL -DHAVE_ENCODERS -DHAVE_ENCODER_LZMA1 -DHAVE_ENCODER_LZMA2 -DHAVE_DECODERS -DHAVE_DECODER_LZMA1 -DHAVE_DECODER_LZMA2 \
+		-DHAVE_CHECK_CRC32 -DHAVE_CHECK_CRC64 -DHAVE_MF_HC3 -DHAVE_MF_HC4 -DHAVE_MF_BT2 -DHAVE_MF_BT3 -DHAVE_MF_BT4 \
+		-DHAVE_VISIBILITY=0 -DTUKLIB_SYMBOL_PREFIX=lzma_ -DSIZEOF_SIZE_T=8 -DHAVE___BUILTIN_BSWAPXX -DHAVE_CLOCK_GETTIME -DHAVE_POSIX_MEMALIGN \
+		$(if [ "$ARCH" = s390x ]; then echo -DWORDS_BIGENDIAN; fi) \
+		-Isrc/common -Isrc/liblzma/api -Isrc/liblzma/{common,check,lz,lzma,rangecoder,simple,delta} -- \
+		src/liblzma/common/{alone_encoder,block_buffer_encoder,block_decoder,block_encoder,block_header_decoder,block_header_encoder,block_util}.c \
+		src/liblzma/common/{common,easy_buffer_encoder,easy_encoder,easy_preset,filter_common,filter_decoder,filter_encoder}.c \
+		src/liblzma/common/{filter_flags_decoder,filter_flags_encoder,index,index_encoder,index_hash,stream_buffer_decoder}.c \
+		src/liblzma/common/{stream_buffer_encoder,stream_decoder,stream_encoder,stream_flags_common,stream_flags_decoder}.c \
+		src/liblzma/common/{stream_flags_encoder,vli_decoder,vli_encoder,vli_size}.c \
+		src/liblzma/check/{check,crc32_small,crc64_small}.c src/liblzma/lz/*.c \
+		src/liblzma/lzma/{lzma2_decoder,lzma2_encoder,lzma_decoder,lzma_encoder,lzma_encoder_optimum_fast}.c \
+		src/liblzma/lzma/{lzma_encoder_optimum_normal,lzma_encoder_presets}.c src/liblzma/rangecoder/price_table.c
+	archive z zlib -DHAVE_UNISTD_H -- {adler32,compress,crc32,deflate,inffast,inflate,inftrees,trees,uncompr,zutil}.c
+}
+
+build_musl() {
+	say "  musl"
+	mkdir "$1/out"
+	(
+		cd "$1/out"
+		../configure --prefix="$DEPS/musl" --disable-shared --disable-wrapper --enable-optimize=size CC="${CC[*]}" AR="$AR" \
+			RANLIB="${AR%ar}ranlib" CFLAGS="${CFLAGS[*]} -ffile-prefix-map=$1=musl"
+		make -j"$JOBS" install-headers lib/libc.a lib/rcrt1.o lib/crti.o lib/crtn.o
+		mkdir -p "$DEPS/musl/lib"
+		cp lib/*.a lib/*.o "$DEPS/musl/lib"
+	) >"$DEPS/musl.log" 2>&1 || { tail -n 20 "$DEPS/musl.log" >&2; die "musl does not build"; }
+}
+
+# archive LIBRARY SOURCE-FOLDER FLAG... -- FILE...: the files, below the folder, compiled into lib/libLIBRARY.a.
+archive() {
+	local lib=$1 src=$DEPS/src/$2 flags=()
+	shift 2
+	while [ "$1" != -- ]; do flags+=("$1"); shift; done
+	shift
+	say "  $lib"
+	(
+		cd "$src"
+		set -- $*          # the names' wildcards are for this folder
+		printf '%s\0' "$@" | xargs -0 -P "$JOBS" -I{} "${CC[@]}" "${CFLAGS[@]}" -w "${flags[@]}" "${INCLUDES[@]}" \
+			"-ffile-prefix-map=$src=$lib" -c {} -o {}.o
+		"$AR" rcsD "$DEPS/lib/lib$lib.a" $(printf '%s.o\n' "$@" | sort)
+	) >"$DEPS/$lib.log" 2>&1 || { tail -n 20 "$DEPS/$lib.log" >&2; die "$lib does not build"; }
+}
+
+# --- The program. ---
+
+# Own sources: every .c at the top, but nothing below it. main.c holds main() alone, so that tests and fuzzers link all the rest.
+sources() { printf '%s\n' *.c; }
+
+WARNINGS=(-std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wvla)
+
+# stale OBJECT SOURCE: is the object older than anything it was made from?
+stale() {
+	local object=$1 file parts
+	[[ -e $object && -e ${object%.o}.d && ! $2 -nt $object ]] || return 0
+	read -r -d '' -a parts <"${object%.o}.d" || true
+	for file in "${parts[@]:1}"; do
+		[[ $file = '\' || ( -e $file && ! $file -nt $object ) ]] || return 0
+	done
+	return 1
+}
+
+# objects FOLDER FLAG... -- FILE...: compiles those that are not up to date into FOLDER, JOBS at a time. A file that does not compile does not
+# keep the others from being tried.
+objects() {
+	local folder=$1 flags=() file object command running=0 failed=0
+	shift
+	while [ "$1" != -- ]; do flags+=("$1"); shift; done
+	shift
+	command=("${CC[@]}" "${CFLAGS[@]}" "${flags[@]}" "${WARNINGS[@]}" "${INCLUDES[@]}" -I. "-ffile-prefix-map=$BUILD=build")
+	mkdir -p "$folder"
+	# Other flags, another compiler or other libraries: everything again.
+	if [ "$(cat "$folder/command" 2>/dev/null)" != "${command[*]}" ]; then
+		rm -rf "$folder"
+		mkdir -p "$folder"
+		printf '%s\n' "${command[*]}" >"$folder/command"
+	fi
+	for file; do
+		object=$folder/$(object_name "$file")
+		stale "$object" "$file" || continue
+		if [ "$running" -ge "$JOBS" ]; then
+			wait -n || failed=1
+		else
+			running=$((running + 1))
+		fi
+		compile "$file" "$object" "${command[@]}" &
+	done
+	while [ "$running" -gt 0 ]; do
+		wait -n || failed=1
+		running=$((running - 1))
+	done
+	return "$failed"
+}
+
+object_name() {
+	local name=${1##*/}
+	case $1 in tests/*) name=tests.$name ;; esac
+	REPLY=${name%.c}.o
+	printf '%s' "$REPLY"
+}
+
+compile() {
+	local file=$1 object=$2
+	shift 2
+	"$@" -MMD -MF "${object%.o}.d" -c "$file" -o "$object" || { rm -f "$object"; return 1; }
+}
+
+# replace FILE: standard input becomes the file, which stays untouched when it already says so.
+replace() {
+	cat >"$1.new"
+	if cmp -s "$1.new" "$1"; then rm "$1.new"; else mv "$1.new" "$1"; fi
+}
+
+# The C files that say what is compiled in: assets/ as a table, and versions and hashes of the parts.
+generate() {
+	local gen=$BUILD/gen
+	mkdir -p "$gen"
+	generate_version | replace "$gen/version.c"
+	if [ ! -e "$gen/assets.c" ] || [ build.sh -nt "$gen/assets.c" ] ||
+		[ -n "$(find assets -newer "$gen/assets.c" -print -quit 2>/dev/null)" ]; then
+		generate_assets >"$gen/assets.c.new"
+		mv "$gen/assets.c.new" "$gen/assets.c"
+	fi
+}
+
+generate_version() {
+	local name version hash file licence
+	echo '#include "version.h"'
+	echo "const char version_text[] = \"$VERSION\";"
+	echo 'const struct component components[] = {'
+	echo "	{ \"monocharm\", version_text, \"Apache-2.0\", NULL, NULL },"
+	while read -r name version hash file licence; do
+		echo "	{ \"$name\", \"$version\", \"$licence\", \"$hash\", \"$file\" },"
+	done < <(lock)
+	echo '};'
+	echo 'const size_t components_count = sizeof components / sizeof *components;'
+}
+
+# The assembler takes in the files' bytes as they are, which no array of numbers in C would do as fast.
+generate_assets() {
+	local path i=0 paths=()
+	[ ! -d assets ] || mapfile -t paths < <(find assets -type f ! -name '.*' | sed 's,^assets/,,' | sort)
+	echo '#include "assets.h"'
+	for path in "${paths[@]}"; do
+		cat <<-END
+			__asm__(".section .rodata\\n"
+				"asset_$i: .incbin \\"assets/$path\\"\\n.byte 0\\n.previous\\n");
+			extern const unsigned char asset_$i[] __attribute__((visibility("hidden")));
+		END
+		i=$((i + 1))
+	done
+	i=0
+	echo 'const struct asset assets[] = {'
+	for path in "${paths[@]}"; do
+		echo "	{ \"$path\", asset_$i, $(stat -c %s "assets/$path") },"
+		i=$((i + 1))
+	done
+	[ $i -gt 0 ] || echo '	{ 0 }'
+	echo '};'
+	echo "const size_t assets_count = $i;"
+}
+
+# build_program: the objects and build/dispatch of the present kind, in a folder of its own for each kind.
+build_program() {
+	local folder=$BUILD/$KIND out=$1 file newest
+	generate
+	objects "$folder" -- $(sources) "$BUILD/gen/version.c" "$BUILD/gen/assets.c" || die "it does not compile"
+	for file in "$folder"/*.o; do
+		# An object whose source is gone must not be linked.
+		case ${file##*/} in version.o | assets.o) ;; *) [ -e "$(basename "$file" .o).c" ] || rm -f "$file" "$out" ;; esac
+	done
+	for file in "$folder"/*.o "${LIBS[@]}" build.sh; do
+		if [ ! "$out" -nt "$file" ]; then
+			link_program "$folder" "$out"
+			inspect "$out"
+			break
+		fi
+	done
+}
+
+# One static-pie: musl's start files and libc, gcc's own helpers, our objects.
+link_program() {
+	local folder=$1 out=$2 lib=$DEPS/musl/lib
+	"${CC[@]}" "${CFLAGS[@]}" -static-pie -nostdlib -nostartfiles -o "$folder/dispatch" \
+		"$lib/rcrt1.o" "$lib/crti.o" "$folder"/*.o -Wl,--start-group "${LIBS[@]}" "$lib/libc.a" "$("${CC[@]}" -print-libgcc-file-name)" \
+		-Wl,--end-group "$lib/crtn.o" \
+		-Wl,--gc-sections,-z,relro,-z,now,-z,noexecstack,-z,noseparate-code,--build-id=none,--no-dynamic-linker,--hash-style=gnu,-z,text
+	# Symbols stay beside, for profilers and valgrind.
+	"$STRIP" -o "$out.new" "$folder/dispatch"
+	mv "$out.new" "$out"
+}
+
+# What was promised about the executable, read from the executable.
+inspect() {
+	local out=$1 headers dynamic
+	headers=$(readelf -lW "$out") dynamic=$(readelf -dW "$out")
+	has() { grep -Eq -- "$1" <<<"$2" || { rm -f "$out"; die "$3"; }; }
+	hasnt() { ! grep -Eq -- "$1" <<<"$2" || { rm -f "$out"; die "$3"; }; }
+	has 'Elf file type is DYN' "$headers" "it is not position-independent"
+	hasnt 'INTERP' "$headers" "it asks for a dynamic loader"
+	hasnt 'NEEDED' "$dynamic" "it needs shared libraries"
+	has 'GNU_RELRO' "$headers" "it has no RELRO"
+	has 'BIND_NOW|FLAGS.*NOW' "$dynamic" "its RELRO is not full"
+	has 'GNU_STACK.* RW ' "$headers" "its stack is executable"
+	hasnt ' RWE ' "$headers" "it has a segment to write and execute"
+	hasnt 'TEXTREL' "$dynamic" "it has text relocations"
+	has '__stack_chk_fail' "$(readelf -sW "$BUILD/$KIND/dispatch")" "it has no stack protector"
+}
+
+show_size() { say "$1: $(stat -c %s "$1") bytes"; }
+
+with_lock() {
+	local lock
+	mkdir -p "$BUILD"
+	exec {lock}>"$BUILD/.lock"
+	flock "$lock"
+	"$@"
+	exec {lock}>&-
+}
+
+build() {
+	kind musl
+	deps
+	with_lock build_program "$BUILD/dispatch"
+	show_size "$BUILD/dispatch"
+}
+
+# --- Commands. ---
+
+mkdir -p "$CACHE"
+command=${1:-build}
+[ $# -eq 0 ] || shift
+case $command in
+build) build ;;
+deps) for k in "${@:-musl}"; do kind "$k"; deps; say "$k: $DEPS"; done ;;
+objects) kind "${1:-glibc}"; deps; with_lock generate; objects "$BUILD/$KIND" -- $(sources) "$BUILD"/gen/{version,assets}.c ;;
+flags) kind "${1:-glibc}"; deps >&2; say "${CFLAGS[@]} ${INCLUDES[@]} -I." ;;
+libs) kind "${1:-glibc}"; deps >&2; say "${LIBS[@]}" ;;
+*) die "no such command: $command (./build.sh --help tells them)" ;;
+esac
