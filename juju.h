@@ -14,8 +14,10 @@ struct tool_call {
 	struct str input;          /* stdin; NOSTR: none */
 	int        code;           /* out: 0 ok, 1 failed, 2 wrong use */
 	struct str output, message;/* out: stdout; stderr */
+	int64_t    started, ended; /* out, where there is a trace: ns since 1970; 0: the carrier does not know */
 };
-/* -1 (ERR_RETRY) when the carrier itself broke: no call after the break was made twice. */
+/* Several calls of one run may travel together and be carried out in any order: only for questions, and what else has no order.
+ * -1 (ERR_RETRY) when the carrier itself broke: no call was made twice, and none is made after the break. */
 struct carrier {
 	int  (*run)(struct carrier *, struct tool_call *calls, size_t n, struct err *);
 	void (*close)(struct carrier *);
@@ -28,6 +30,7 @@ struct agent {
 	const char *path;               /* PATH, for the executables */
 	const char *directory;          /* the charm's folder, absolute */
 	bool        no_socket;          /* DISPATCH_NO_AGENT_SOCKET=1 */
+	int         deadline;           /* ms that one call may take; 0: 60,000 */
 };
 /* The socket, or the executables where connecting fails or the first reply is no gob; ERR_RETRY with one line when there is neither. */
 int carrier_open(struct arena *, const struct agent *, struct trace *, struct carrier **, struct err *);
@@ -57,8 +60,10 @@ enum answer { ANSWER_OK, ANSWER_NOT_FOUND, ANSWER_DENIED, ANSWER_FAILED };
  * DENIED: permission or leadership. */
 enum answer answer_kind(const struct ask *);
 struct str  answer_message(const struct ask *);
-/* The answer parsed; -1 (ERR_RETRY, naming the tool) when it is not ANSWER_OK or no JSON of the tool's shape. */
+/* The answer parsed; -1 (ERR_RETRY, naming the tool) when it is not ANSWER_OK or no JSON of the tool's shape. Go's null for an empty
+ * map or list is an empty one here; the members of a databag and of a secret are all strings. */
 int answer_node(struct ask *, struct node **, struct err *);
+int answer_status(struct ask *, struct str *name, struct str *message, struct err *);   /* of the unit or the application */
 int answer_bool(struct ask *, bool *, struct err *);
 int answer_ids(struct ask *, int **ids, size_t *n, struct err *);        /* ascending */
 int answer_units(struct ask *, struct strs *, struct err *);             /* by unit number */
@@ -70,7 +75,7 @@ int juju_port(struct juju *, bool open, struct str port, struct err *);  /* "800
 int juju_action_set(struct juju *, const struct node *results, struct err *);  /* a flat map of strings */
 int juju_action_fail(struct juju *, struct str message, struct err *);
 enum log_level { LOG_INFO, LOG_WARNING, LOG_ERROR };
-/* Log lines wait for the next write or juju_flush, so that a quiet hook's lines cost one round trip at most. */
+/* Longer ones than Juju takes are sent in pieces. Log lines wait for the next write or juju_flush, so that a quiet hook's lines cost one round trip at most. */
 void juju_log(struct juju *, enum log_level, const char *fmt, ...) PRINTF(3, 4);
 int juju_flush(struct juju *, struct err *);
 void juju_close(struct juju *);

@@ -23,5 +23,7 @@ struct trace {
 int64_t trace_now(void);    /* ns since 1970 */
 int  trace_begin(struct trace *, const char *fmt, ...) PRINTF(2, 3);   /* the span's index */
 void trace_end(struct trace *, int span, bool failed);
+/* A span that is over already, inside the open one: for what ran beside others and so cannot nest. */
+void trace_add(struct trace *, int64_t start, int64_t end, bool failed, const char *fmt, ...) PRINTF(5, 6);
 
 #endif
