@@ -28,7 +28,15 @@ struct exec {
 	bool        merge_stderr;         /* stderr joins stdout */
 };
 struct exec_result { int code; struct str output, error_output; };   /* each at most MAX_EXEC_OUTPUT bytes, the last ones */
-enum { MAX_EXEC_OUTPUT = 1 << 20, MAX_HTTP_HEAD = 64 << 10, MAX_HTTP_BODY = 32 << 20 };
+
+/* --- Limits on what a Pebble may send. --- */
+enum {
+	MAX_HTTP_HEAD   = 64 << 10,  /* bytes of a reply's head, and between two pieces of content of a chunked one */
+	MAX_HTTP_BODY   = 32 << 20,  /* bytes of a reply */
+	MAX_FRAME       = 1 << 20,   /* bytes of a websocket frame; Pebble's have at most 128 KiB */
+	MAX_MESSAGE     = 4 << 10,   /* bytes of a websocket text message; the only one there is has 17 */
+	MAX_EXEC_OUTPUT = 1 << 20,   /* bytes kept of each stream of a command's output, the last ones; the rest is dropped */
+};
 
 struct pebble;
 struct pebble_ops {
