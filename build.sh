@@ -220,9 +220,7 @@ build_deps() {
 	cp "$src/mbedtls/LICENSE" "$CACHE/licences/mbedtls"; cp "$src/musl/COPYRIGHT" "$CACHE/licences/musl"
 	cp "$src/xz-utils/COPYING.0BSD" "$CACHE/licences/xz-utils"; cp "$src/zlib/LICENSE" "$CACHE/licences/zlib"
 	[ -z "$MUSL" ] || build_musl "$src/musl"
-	mkdir "$DEPS/include/cjson"
-	cp "$src/cjson/cJSON.h" "$DEPS/include/cjson"
-	cp "$src/libyaml/include/yaml.h" "$src/zlib/zlib.h" "$src/zlib/zconf.h" "$DEPS/include"
+	cp "$src/cjson/cJSON.h" "$src/libyaml/include/yaml.h" "$src/zlib/zlib.h" "$src/zlib/zconf.h" "$DEPS/include"
 	cp -R "$src/mbedtls/include/mbedtls" "$src/mbedtls/include/psa" "$src/xz-utils/src/liblzma/api/lzma.h" \
 		"$src/xz-utils/src/liblzma/api/lzma" "$DEPS/include"
 	cp mbedtls-config.h "$DEPS/include/mbedtls/mbedtls_config.h"
