@@ -60,19 +60,22 @@ struct framework {
 const struct framework *framework_find(struct str name, int generation);
 /* All rows, for listings: NULL after the last. */
 const struct framework *framework_nth(size_t);
-/* From the text of the charm's file `framework` (NOSTR: missing), else the hints of decisions.md in its metadata and config; never NULL. */
+/* From the text of the charm's file `framework` (NOSTR: missing), else by hints in its metadata and config;
+ * never NULL. */
 const struct framework *framework_of(struct str file, const struct node *metadata, const struct node *config);
 
 /* What the options, the paas-config and the framework's defaults come to. */
 struct settings {
 	struct str  blocked;         /* an option or paas-config is invalid: the status; NOSTR: fine */
 	struct strs log;             /* the long form, ERROR lines */
-	struct env  user, framework; /* steps 1 and 2 of workload.md 2.7 */
+	struct env  user, framework; /* variables of the user's own options, and of the framework's */
 	int         port;            /* the workload's */
-	struct str  metrics_port;    /* decimal; NOSTR: none (V1) */
-	struct str  metrics_path;    /* NOSTR: none (V1) */
-	bool        metrics_path_empty;
+	struct str  metrics_port;    /* decimal; NOSTR: none (generation 1) */
+	struct str  metrics_path;    /* NOSTR: none (generation 1) */
+	struct origin metrics_port_origin, metrics_path_origin;
+	bool        metrics_path_empty;   /* configured as "": metrics_path is what it then means */
 	struct str  worker_class;    /* NOSTR: not set */
+	struct str  workers, threads, keepalive, timeout;   /* of gunicorn, decimal, keepalive and timeout in s; NOSTR: not set */
 	bool        json_logging;
 };
 void settings_decide(const struct snapshot *, struct settings *);
@@ -83,7 +86,7 @@ void workload_files(struct arena *, const struct charm *, struct file **, size_t
 struct str workload_directory(const struct charm *);
 /* The peer databag's key of the generated secret key: "flask_secret_key". */
 struct str secret_key_name(struct arena *, const struct charm *);
-/* The whole environment, workload.md 2.7; secret_key and peers (sorted FQDNs) as decided. */
+/* The app's whole environment; secret_key: the generated one, NOSTR: none yet. */
 void environment_decide(const struct snapshot *, const struct settings *, const struct integrations *, struct str secret_key,
                         struct env *);
 /* Layer, files, checks, migration, reload, replan: appends the steps that are needed, none when all is right.
@@ -95,7 +98,7 @@ int workload_decide(const struct snapshot *, const struct settings *, const stru
 int workload_stop(const struct snapshot *, const struct settings *, struct wanted *, struct err *);
 /* The action create-superuser: fills wanted->action_exec and its results. */
 void superuser_decide(const struct snapshot *, const struct env *, struct wanted *);
-/* FQDN of a unit, workload.md 2.7: identifier "shop/0" or "0". */
+/* The name of a unit in the cluster: identifier "shop/0" or "0". */
 struct str unit_fqdn(struct arena *, struct str app, struct str model, struct str identifier);
 
 #endif
