@@ -14,6 +14,8 @@
 struct integration;   /* relations.h: a row of the integrations' table */
 
 struct status { struct str name, message; };   /* "active", "blocked", "maintenance", "waiting", "unknown" */
+struct status status_new(const char *name, struct str message);   /* shares the message */
+bool status_active(struct status);
 
 /* --- Environment variables, and where each came from. --- */
 enum origin_kind {
@@ -89,6 +91,7 @@ struct relation {
 struct container_state {
 	struct str  name;
 	bool        reachable;
+	bool        refused;           /* not reachable because Pebble said no */
 	struct str  problem;           /* when not: why */
 	struct node *plan;             /* map: services, checks, log-targets */
 	struct service *services;
@@ -127,6 +130,7 @@ struct bag_wanted {
 	bool         application;      /* our application's bag; else our unit's */
 	struct node *data;             /* map of strings, what these keys should be; "" for a key that should not be */
 	bool         whole;            /* keys that are not in data should not be there */
+	struct str   when_open;        /* a key of data that should be there only if the port is open after this hook; NOSTR: none */
 };
 enum step_kind { STEP_EXEC, STEP_LAYER, STEP_DIR, STEP_WRITE, STEP_REMOVE, STEP_SIGNAL, STEP_REPLAN, STEP_STOP };
 struct step {
