@@ -72,6 +72,12 @@ static int observe_ids(struct observation *o, struct ask **ids)
 	return 0;
 }
 
+/* The application's name is not known yet, and a databag or a message needs it. */
+static bool needs_app(const struct relation *r, const struct relation_asks *asks)
+{
+	return !r->app.p && asks->reads & (READ_REMOTE_APP | READ_APP_NAME) && r->endpoint->role != ROLE_PEERS;
+}
+
 static void ask_relation(struct observation *o, size_t i)
 {
 	struct juju *juju = o->d->juju;
@@ -79,15 +85,16 @@ static void ask_relation(struct observation *o, size_t i)
 	struct relation *r = &s->relations[i];
 	struct relation_asks *asks = &o->asks[i];
 	struct str endpoint = r->endpoint->name;
-	const unsigned names = READ_UNIT_NAMES | READ_REMOTE_UNITS | READ_REMOTE_APP | READ_APP_NAME;
 
 	asks->reads = integration_reads(r->integration, s);
 	if (r->id == s->hook.relation_id && !s->hook.action)
 		r->app = s->hook.remote_app;
-	/* A unit's name tells the application's, so the list of units answers both; where the hook tells the application and
-	 * nobody needs its units, nothing is asked. */
-	if (asks->reads & (READ_UNIT_NAMES | READ_REMOTE_UNITS) || (asks->reads & names && !r->app.p))
+	/* A unit's name tells the application's, so the list of units answers both; where nobody needs the units, and the hook does not
+	 * tell the application, it is asked for by itself. */
+	if (asks->reads & (READ_UNIT_NAMES | READ_REMOTE_UNITS))
 		asks->units = ask_relation_units(juju, endpoint, r->id);
+	else if (needs_app(r, asks))
+		asks->app = ask_relation_app(juju, endpoint, r->id);
 	if (asks->reads & READ_MODEL)
 		asks->model = ask_relation_model(juju, endpoint, r->id);
 	if (asks->reads & READ_ADDRESS)
@@ -151,34 +158,30 @@ static int observe_relation(struct observation *o, size_t i)
 	return databag(r, asks->local_unit, &r->local_unit, o->err);
 }
 
-/* Where no unit told the application's name, and a databag or a message needs it. */
-static bool needs_app(const struct relation *r, const struct relation_asks *asks)
-{
-	return !r->app.p && asks->reads & (READ_REMOTE_APP | READ_APP_NAME) && r->endpoint->role != ROLE_PEERS;
-}
-
+/* Where a relation has no units yet that would tell it. */
 static int observe_apps(struct observation *o)
 {
 	struct snapshot *s = o->s;
 	bool asked = false;
 
 	for (size_t i = 0; i < s->n_relations; i++)
-		if (needs_app(&s->relations[i], &o->asks[i])) {
+		if (needs_app(&s->relations[i], &o->asks[i]) && !o->asks[i].app) {
 			o->asks[i].app = ask_relation_app(o->d->juju, s->relations[i].endpoint->name, s->relations[i].id);
 			asked = true;
 		}
-	if (!asked)
-		return 0;
-	if (juju_answers(o->d->juju, o->err) < 0)
+	if (asked && juju_answers(o->d->juju, o->err) < 0)
 		return -1;
 	for (size_t i = 0; i < s->n_relations; i++) {
+		struct ask *ask = o->asks[i].app;
 		struct node *name;
 
 		/* A relation whose other side nobody can name is one without data. */
-		if (o->asks[i].app && answer_kind(o->asks[i].app) == ANSWER_OK && answer_node(o->asks[i].app, &name, o->err) == 0)
-			s->relations[i].app = node_text(name);
+		if (!ask || answer_kind(ask) != ANSWER_OK)
+			continue;
+		if (answer_node(ask, &name, o->err) < 0)
+			return err_wrap(o->err, FMT ":%d", ARG(s->relations[i].endpoint->name), s->relations[i].id);
+		s->relations[i].app = node_text(name);
 	}
-	err_clear(o->err);
 	return 0;
 }
 
