@@ -208,3 +208,26 @@ int dispatch_open(struct dispatch *d, struct err *err)
 	d->pebble_open = real_pebble;
 	return 0;
 }
+
+int hook_run(void)
+{
+	struct arena *arena = arena_new();
+	struct err err = { .arena = arena };
+	struct dispatch d = { .arena = arena };
+	struct charm charm;
+	int rc = 1;
+
+	if (charm_load(arena, ".", &charm, &err) == 0) {
+		d.charm = &charm;
+		hook_read(arena, &charm, &d.hook);
+		/* An event that is none of ours costs no call. */
+		if (!hook_known(&charm, &d.hook))
+			rc = 0;
+		else if (dispatch_open(&d, &err) == 0)
+			rc = dispatch_hook(&d);
+	}
+	if (err.msg)
+		fprintf(stderr, "dispatch: %s\n", err.msg);
+	arena_free(arena);
+	return rc;
+}

@@ -13,5 +13,7 @@ bool hook_known(const struct charm *, const struct hook *);
 void hook_names(struct arena *, struct hook *);
 /* A dispatch on the real Juju and Pebble, as the environment says. ERR_RETRY. */
 int dispatch_open(struct dispatch *, struct err *);
+/* The whole hook, in the charm's folder: the exit code that Juju gets. */
+int hook_run(void);
 
 #endif
