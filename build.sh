@@ -309,7 +309,8 @@ objects() {
 		printf '%s\n' "${command[*]}" >"$folder/command"
 	fi
 	for file; do
-		object=$folder/$(object_name "$file")
+		object_name "$file"
+		object=$folder/$REPLY
 		stale "$object" "$file" || continue
 		if [ "$running" -ge "$JOBS" ]; then
 			wait -n || failed=1
@@ -329,13 +330,24 @@ object_name() {
 	local name=${1##*/}
 	case $1 in tests/*) name=tests.$name ;; esac
 	REPLY=${name%.c}.o
-	printf '%s' "$REPLY"
+}
+
+# object_list FOLDER FILE...: sets OBJECTS.
+object_list() {
+	local folder=$1 file
+	shift
+	OBJECTS=()
+	for file; do
+		object_name "$file"
+		OBJECTS+=("$folder/$REPLY")
+	done
 }
 
 compile() {
 	local file=$1 object=$2
 	shift 2
-	"$@" -MMD -MF "${object%.o}.d" -c "$file" -o "$object" || { rm -f "$object"; return 1; }
+	"$@" -MMD -MF "${object%.o}.d" -MT "$object" -c "$file" -o "$object.new" || { rm -f "$object.new" "$object"; return 1; }
+	mv "$object.new" "$object"
 }
 
 # replace FILE: standard input becomes the file, which stays untouched when it already says so.
@@ -395,14 +407,14 @@ generate_assets() {
 
 # build_program: the objects and build/dispatch of the present kind, in a folder of its own for each kind.
 build_program() {
-	local folder=$BUILD/$KIND out=$1 file newest
+	local folder=$BUILD/$KIND out=$1 file files
 	generate
-	objects "$folder" -- $(sources) "$BUILD/gen/version.c" "$BUILD/gen/assets.c" || die "it does not compile"
-	for file in "$folder"/*.o; do
-		# An object whose source is gone must not be linked.
-		case ${file##*/} in version.o | assets.o) ;; *) [ -e "$(basename "$file" .o).c" ] || rm -f "$file" "$out" ;; esac
-	done
-	for file in "$folder"/*.o "${LIBS[@]}" build.sh; do
+	files=($(sources) "$BUILD/gen/version.c" "$BUILD/gen/assets.c")
+	objects "$folder" -- "${files[@]}" || die "it does not compile"
+	object_list "$folder" "${files[@]}"
+	# The list itself is a part: a file that is gone must not stay in.
+	printf '%s\n' "${OBJECTS[@]}" | replace "$folder/list"
+	for file in "${OBJECTS[@]}" "${LIBS[@]}" "$folder/list"; do
 		if [ ! "$out" -nt "$file" ]; then
 			link_program "$folder" "$out"
 			inspect "$out"
@@ -415,7 +427,7 @@ build_program() {
 link_program() {
 	local folder=$1 out=$2 lib=$DEPS/musl/lib
 	"${CC[@]}" "${CFLAGS[@]}" -static-pie -nostdlib -nostartfiles -o "$folder/dispatch" \
-		"$lib/rcrt1.o" "$lib/crti.o" "$folder"/*.o -Wl,--start-group "${LIBS[@]}" "$lib/libc.a" "$("${CC[@]}" -print-libgcc-file-name)" \
+		"$lib/rcrt1.o" "$lib/crti.o" "${OBJECTS[@]}" -Wl,--start-group "${LIBS[@]}" "$lib/libc.a" "$("${CC[@]}" -print-libgcc-file-name)" \
 		-Wl,--end-group "$lib/crtn.o" \
 		-Wl,--gc-sections,-z,relro,-z,now,-z,noexecstack,-z,noseparate-code,--build-id=none,--no-dynamic-linker,--hash-style=gnu,-z,text
 	# Symbols stay beside, for profilers and valgrind.
@@ -458,6 +470,246 @@ build() {
 	show_size "$BUILD/dispatch"
 }
 
+# --- Tests. ---
+# A test prints "N passed, N failed" as its last line; start_test notes what it said, and finish adds up.
+
+RESULTS=
+running_tests=0
+
+start_tests() {
+	RESULTS=$BUILD/results
+	rm -rf "$RESULTS"
+	mkdir -p "$RESULTS"
+	running_tests=0
+	SECONDS=0
+}
+
+# start_test NAME COMMAND...: runs it beside the others, JOBS at a time, with its output in a file.
+start_test() {
+	if [ "$running_tests" -ge "$JOBS" ]; then
+		wait -n || true
+	else
+		running_tests=$((running_tests + 1))
+	fi
+	run_test "$@" &
+}
+
+wait_tests() {
+	wait
+	running_tests=0
+}
+
+run_test() {
+	local name=$1 code=0 line
+	shift
+	"$@" >"$RESULTS/$name.log" 2>&1 </dev/null || code=$?
+	line=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$RESULTS/$name.log" | tail -n 1) || true
+	if [ -z "$line" ]; then
+		# A program of one verdict: its exit code; one that should have counted and did not has failed.
+		[ $code = 0 ] && line="1 passed, 0 failed" || line="0 passed, 1 failed"
+	elif [ $code != 0 ] && [[ $line = *", 0 failed"* ]]; then
+		line="${line%%,*}, 1 failed"
+	fi
+	printf '%s\n' "$line" >"$RESULTS/$name.count"
+	say "$name: $line"
+	[[ $line = *", 0 failed"* ]] && grep -h '^skipped' "$RESULTS/$name.log" && return
+	[[ $line = *", 0 failed"* ]] || { say "  exit code $code; the end of $RESULTS/$name.log:"; tail -n 25 "$RESULTS/$name.log" | sed 's/^/  /'; }
+}
+
+# The one line at the end; false when something failed.
+finish_tests() {
+	local counts
+	wait_tests
+	say "took $SECONDS s"
+	counts=$(cat "$RESULTS"/*.count | awk '{ p += $1; f += $3 } END { print p + 0, f + 0 }')
+	say "${counts% *} passed, ${counts#* } failed"
+	[ "${counts#* }" = 0 ]
+}
+
+# All but main(), so that a test has its own.
+parts() { sources | grep -v '^main\.c$'; }
+
+# build_tests FOLDER PATTERN FLAG...: the programs tests/PATTERN*.c, each linked with the parts it uses, in FOLDER.
+build_tests() {
+	local folder=$1 pattern=$2 file name out link_flags=()
+	shift 2
+	generate
+	objects "$folder" "$@" -- $(parts) "$BUILD"/gen/{version,assets}.c $(ls tests/$pattern*.c 2>/dev/null) || return 1
+	# An archive, so that a program takes in only what it needs.
+	if [ ! -e "$folder/parts.a" ] || [ -n "$(find "$folder" -name '*.o' ! -name 'tests.*' -newer "$folder/parts.a" -print -quit)" ]; then
+		rm -f "$folder/parts.a"
+		object_list "$folder" $(parts) version.c assets.c
+		"$AR" rcsD "$folder/parts.a" "${OBJECTS[@]}"
+	fi
+	for file in tests/$pattern*.c; do
+		[ -e "$file" ] || continue
+		name=$(basename "$file" .c) out=$folder/$(basename "$file" .c)
+		[ "$out" -nt "$folder/parts.a" ] && [ "$out" -nt "$folder/tests.$name.o" ] && continue
+		if [ -n "$MUSL" ]; then
+			"${CC[@]}" "${CFLAGS[@]}" -static-pie -nostdlib -nostartfiles -o "$out" "$DEPS/musl/lib/rcrt1.o" "$DEPS/musl/lib/crti.o" \
+				"$folder/tests.$name.o" -Wl,--start-group "$folder/parts.a" "${LIBS[@]}" "$DEPS/musl/lib/libc.a" \
+				"$("${CC[@]}" -print-libgcc-file-name)" -Wl,--end-group "$DEPS/musl/lib/crtn.o" -Wl,--gc-sections,--no-dynamic-linker
+		else
+			"${CC[@]}" "${CFLAGS[@]}" "$@" ${LINK_EXTRA:-} -o "$out" "$folder/tests.$name.o" "$folder/parts.a" "${LIBS[@]}"
+		fi || return 1
+	done
+}
+
+# The C tests of one kind of build, with more flags for our own code.
+test_kind() {
+	local file name folder
+	kind "$1"
+	shift
+	deps
+	# The shipped kind's objects are the program's own.
+	[ -n "$MUSL" ] && folder=$BUILD/$KIND || folder=$BUILD/test-$KIND
+	if ! build_tests "$folder" test_ "$@"; then
+		run_test "build-$KIND" false
+		return
+	fi
+	for file in tests/test_*.c; do
+		name=$(basename "$file" .c)
+		start_test "$name-$KIND" timeout 300 "$folder/$name"
+	done
+	wait_tests
+}
+
+SANITIZE=(-fsanitize=undefined -fno-sanitize-recover=all -fno-common)
+export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:abort_on_error=0
+export UBSAN_OPTIONS=print_stacktrace=1
+
+# Each compiler, at each level, against each libc, sees what the others miss.
+test_warnings() {
+	local compiler level libc files
+	files="$(sources) $(ls tests/test_*.c)"
+	for libc in musl glibc; do
+		kind "$libc"
+		deps
+		for compiler in gcc clang; do
+			for level in -O0 -Os; do
+				# The release itself is this one.
+				[ "$libc$compiler$level" != musl-gcc-Os ] || continue
+				CC=("$compiler") CFLAGS=("$level" -Wdate-time)
+				if [ -n "$MUSL" ]; then
+					CFLAGS+=(-fPIE)
+					if [ $compiler = clang ]; then
+						INCLUDES=(-nostdinc -isystem "$DEPS/musl/include" -isystem "$(clang -print-resource-dir)/include" -isystem "$DEPS/include")
+					fi
+				fi
+				run_test "warnings-$compiler$level-$libc" objects "$BUILD/warnings-$compiler$level-$libc" -- $files
+			done
+		done
+	done
+}
+
+# build_fuzzers: tests/fuzz_*.c with clang's libFuzzer.
+build_fuzzers() {
+	kind asan-clang
+	deps
+	LINK_EXTRA=-fsanitize=fuzzer build_tests "$BUILD/fuzz" fuzz_ -fsanitize=fuzzer-no-link "${SANITIZE[@]}"
+}
+
+# fuzz_one NAME CORPUS ARGUMENT...: the seeds and what an earlier run found are its beginning.
+fuzz_one() {
+	local name=$1 corpus=$2 subject=${1#fuzz_}
+	shift 2
+	mkdir -p "$corpus" "$BUILD/findings"
+	# Not more than so much memory, and an answer within seconds: a hostile input must cost us little.
+	"$BUILD/fuzz/$name" -seed=1 -timeout=10 -rss_limit_mb=1024 -max_len=16384 -print_final_stats=1 -artifact_prefix="$BUILD/findings/$name-" \
+		$(if [ -e "tests/$name.dict" ]; then echo "-dict=tests/$name.dict"; fi) "$@" "$corpus" \
+		$(if [ -d "tests/seeds/$subject" ]; then echo "tests/seeds/$subject"; fi)
+}
+
+test_fuzzers() {
+	local file name
+	compgen -G 'tests/fuzz_*.c' >/dev/null || return 0
+	if ! build_fuzzers; then
+		run_test build-fuzzers false
+		return
+	fi
+	for file in tests/fuzz_*.c; do
+		name=$(basename "$file" .c)
+		rm -rf "$BUILD/corpus/$name"
+		start_test "$name" fuzz_one "$name" "$BUILD/corpus/$name" -runs=20000 -max_total_time=20
+	done
+	wait_tests
+	say "fuzzers: $(cat "$RESULTS"/fuzz_*.log | awk '/stat::number_of_executed_units/ { n += $2 } END { print n + 0 }') executions"
+}
+
+# A Python of our own for the tests, with tests/requirements.txt, in the cache.
+python_env() {
+	local version
+	need python3=python3
+	version=$({ python3 --version; cat tests/requirements.txt; } | sha256sum | cut -c 1-12)
+	VENV=$CACHE/python-$version
+	[ -e "$VENV/done" ] && return
+	rm -rf "$VENV"
+	python3 -c 'import ensurepip, venv' 2>/dev/null || install_packages python3-venv
+	say "Setting up Python for the tests"
+	python3 -m venv "$VENV" && "$VENV/bin/pip" -q --disable-pip-version-check install -r tests/requirements.txt >"$CACHE/pip.log" 2>&1 ||
+		{ cat "$CACHE/pip.log" >&2; die "pip could not set up tests/requirements.txt"; }
+	touch "$VENV/done"
+}
+
+test_python() {
+	local file
+	compgen -G 'tests/test_*.py' >/dev/null || return 0
+	python_env
+	for file in tests/test_*.py; do
+		start_test "$(basename "$file" .py)" env DISPATCH="$BUILD/dispatch" BUILD="$BUILD" timeout 580 "$VENV/bin/python" -B "$file"
+	done
+	wait_tests
+}
+
+test_all() {
+	need gcc=gcc clang=clang python3=python3
+	build
+	start_tests
+	test_kind asan-gcc "${SANITIZE[@]}"
+	test_kind asan-clang "${SANITIZE[@]}"
+	test_kind musl
+	test_warnings
+	test_fuzzers
+	test_python
+	finish_tests
+}
+
+fuzz_long() {
+	local minutes=${1:-10} file files name
+	files=(tests/fuzz_*.c)
+	start_tests
+	build_fuzzers
+	say "$minutes minutes for ${#files[@]} fuzzers; what they find is in $BUILD/findings"
+	for file in "${files[@]}"; do
+		name=$(basename "$file" .c)
+		# Kept, so that the next run goes on where this one ended.
+		start_test "$name" fuzz_one "$name" "$CACHE/corpus/$name" -max_total_time=$((minutes * 60 * JOBS / ${#files[@]} + 1))
+	done
+	finish_tests
+}
+
+demo() {
+	build
+	"$BUILD/dispatch" run config-changed --charm examples/flask --state examples/flask/state.yaml
+}
+
+help() {
+	cat <<-'END'
+		./build.sh [COMMAND]: dispatch as one static executable, build/dispatch
+
+		  (none)           build it; a second time only what has changed
+		  demo             build it, and run config-changed of examples/flask on the simulator
+		  test             all tests
+		  fuzz [MINUTES]   the fuzzers, for longer (10)
+		  deps [KIND...]   only the libraries
+		  objects [KIND]   compile all files, and go on after one that does not compile
+		  flags, libs [KIND]   what a compiler needs to use those libraries
+
+		KIND: musl (the program as shipped), musl-ARCH, glibc, asan-gcc, asan-clang, msan.
+		BUILD_DIR=folder builds there instead of in build/. DEPS_DIR=folder takes the libraries' tarballs from there, without a network.
+	END
+}
+
 # --- Commands. ---
 
 mkdir -p "$CACHE"
@@ -465,9 +717,13 @@ command=${1:-build}
 [ $# -eq 0 ] || shift
 case $command in
 build) build ;;
+demo) demo ;;
+test) test_all ;;
+fuzz) fuzz_long "$@" ;;
 deps) for k in "${@:-musl}"; do kind "$k"; deps; say "$k: $DEPS"; done ;;
 objects) kind "${1:-glibc}"; deps; with_lock generate; objects "$BUILD/$KIND" -- $(sources) "$BUILD"/gen/{version,assets}.c ;;
 flags) kind "${1:-glibc}"; deps >&2; say "${CFLAGS[@]} ${INCLUDES[@]} -I." ;;
 libs) kind "${1:-glibc}"; deps >&2; say "${LIBS[@]}" ;;
+-h | --help | help) help ;;
 *) die "no such command: $command (./build.sh --help tells them)" ;;
 esac
