@@ -24,7 +24,7 @@ enum { DEADLINE = 60000 };   /* ms that one call may take */
 struct link {
 	struct carrier carrier;      /* first: a carrier is our link */
 	struct arena  *arena;
-	const struct agent *agent;
+	struct agent   agent;        /* a copy: its texts are the environment's */
 	struct trace  *trace;
 	int            fd;           /* the agent's socket; -1: the executables */
 	uint64_t       seq;          /* of the next call */
@@ -135,7 +135,7 @@ enum exchange { EXCHANGED, REFUSED, BROKEN, NO_GOB };
  * otherwise wait for us, and we for it. The agent carries out one call at a time: so the deadline starts anew with each reply. */
 static enum exchange exchange(struct link *l, struct tool_call *calls, size_t n, struct err *err)
 {
-	int64_t deadline = clock_ms() + call_ms(l->agent), started = l->trace ? trace_now() : 0;
+	int64_t deadline = clock_ms() + call_ms(&l->agent), started = l->trace ? trace_now() : 0;
 	bool *answered = arena_alloc(l->arena, n * sizeof *answered);
 	uint64_t base = l->seq;
 	size_t left = n, sent = 0;
@@ -149,9 +149,9 @@ static enum exchange exchange(struct link *l, struct tool_call *calls, size_t n,
 
 	out->n = 0;
 	for (size_t i = 0; i < n; i++) {
-		struct gob_call call = { .seq = l->seq++, .context_id = str_of(l->agent->context_id), .dir = str_of(l->agent->directory),
+		struct gob_call call = { .seq = l->seq++, .context_id = str_of(l->agent.context_id), .dir = str_of(l->agent.directory),
 			.command = str_of(calls[i].argv[0]), .args = calls[i].argv + 1, .input = calls[i].input,
-			.token = str_of(l->agent->token) };
+			.token = str_of(l->agent.token) };
 
 		gob_call_write(&l->writer, &call);
 		calls[i].started = started;
@@ -190,7 +190,7 @@ static enum exchange exchange(struct link *l, struct tool_call *calls, size_t n,
 				break;
 			}
 			left--;
-			deadline = clock_ms() + call_ms(l->agent);
+			deadline = clock_ms() + call_ms(&l->agent);
 		}
 		if (why)
 			break;
@@ -320,8 +320,8 @@ static const char *tool_wait(pid_t pid, int64_t deadline, int *status)
 
 static int tool_run(struct link *l, struct tool_call *call, struct err *err)
 {
-	const char *file = tool_find(l->arena, l->agent->path, call->argv[0]), *why = NULL;
-	int64_t deadline = clock_ms() + call_ms(l->agent);
+	const char *file = tool_find(l->arena, l->agent.path, call->argv[0]), *why = NULL;
+	int64_t deadline = clock_ms() + call_ms(&l->agent);
 	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, errors[2] = { -1, -1 }, status = 0, rc;
 	struct buf output = { .arena = l->arena }, message = { .arena = l->arena };
 	size_t sent = 0;
@@ -404,7 +404,7 @@ static int tools_start(struct link *l, const char *no_socket, struct err *err)
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
 
 	/* Every hook asks for its configuration: where this tool is, the others are. */
-	if (!tool_find(l->arena, l->agent->path, "config-get"))
+	if (!tool_find(l->arena, l->agent.path, "config-get"))
 		return err_set(err, ERR_RETRY, "%s, and no hook tools on PATH", no_socket);
 	sigaction(SIGPIPE, &ignore, &l->sigpipe);
 	l->tools = true;
@@ -456,7 +456,7 @@ int carrier_open(struct arena *a, const struct agent *g, struct trace *trace, st
 	struct link *l = NEW(a, struct link);
 	const char *why = NULL, *no_socket;
 
-	*l = (struct link){ .carrier = { link_run, link_close }, .arena = a, .agent = g, .trace = trace, .fd = -1,
+	*l = (struct link){ .carrier = { link_run, link_close }, .arena = a, .agent = *g, .trace = trace, .fd = -1,
 		.writer = gob_writer_new(a), .reader = gob_reader_new(a) };
 	*out = &l->carrier;
 	if (g->no_socket || !g->socket || !*g->socket) {

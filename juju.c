@@ -325,18 +325,6 @@ int answer_bool(struct ask *q, bool *out, struct err *err)
 	return 0;
 }
 
-int answer_status(struct ask *q, struct str *name, struct str *message, struct err *err)
-{
-	struct node *n, *inner;
-
-	if (answer_node(q, &n, err) < 0)
-		return -1;
-	inner = node_get(n, "application-status");
-	*name = node_gets(inner ? inner : n, "status");
-	*message = node_gets(inner ? inner : n, "message");
-	return name->p ? 0 : misshapen(q, err);
-}
-
 static int by_number(const void *a, const void *b)
 {
 	int x = *(const int *)a, y = *(const int *)b;

@@ -63,7 +63,6 @@ struct str  answer_message(const struct ask *);
 /* The answer parsed; -1 (ERR_RETRY, naming the tool) when it is not ANSWER_OK or no JSON of the tool's shape. Go's null for an empty
  * map or list is an empty one here; the members of a databag and of a secret are all strings. */
 int answer_node(struct ask *, struct node **, struct err *);
-int answer_status(struct ask *, struct str *name, struct str *message, struct err *);   /* of the unit or the application */
 int answer_bool(struct ask *, bool *, struct err *);
 int answer_ids(struct ask *, int **ids, size_t *n, struct err *);        /* ascending */
 int answer_units(struct ask *, struct strs *, struct err *);             /* by unit number */
