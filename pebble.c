@@ -704,26 +704,23 @@ static int change_ask(struct run *r, bool *ready, struct err *err)
 /* Moves input and output until both streams have ended. */
 static int run_streams(struct run *r, struct err *err)
 {
-	int64_t ask = clock_ms() + ASK_INTERVAL, drained = INT64_MAX;
+	int64_t ask = clock_ms() + ASK_INTERVAL, until;
+	bool ready = false;
 
 	while (!r->channels[STDIO].ended || !r->channels[STDERR].ended) {
-		int64_t until = r->deadline < ask ? r->deadline : ask, now;
-		bool ready = false;
-
-		if (queue_input(r, err) < 0 || channels_poll(r, until < drained ? until : drained, err) < 0)
+		until = ready || ask < r->deadline ? ask : r->deadline;
+		if (queue_input(r, err) < 0 || channels_poll(r, until, err) < 0)
 			return -1;
-		now = clock_ms();
-		if (now >= drained)
-			return 0;   /* a child that the command left behind holds its output open */
-		if (now >= r->deadline)
-			return err_set(err, ERR_WAITING, "pebble: the command did not end in time");
-		if (now < ask)
+		if (clock_ms() < until)
 			continue;
+		if (ready)
+			return 0;   /* the command has ended, but its streams were never said to */
 		if (change_ask(r, &ready, err) < 0)
 			return -1;
-		ask = clock_ms() + ASK_INTERVAL;
-		if (ready && drained == INT64_MAX)
-			drained = clock_ms() + DRAIN;
+		/* Pebble ends a command at its timeout, but not the children that hold its output open, and waits for them. */
+		if (!ready && until == r->deadline)
+			return err_set(err, ERR_BLOCKED, "timed out: the command or what it started still runs");
+		ask = clock_ms() + (ready ? DRAIN : ASK_INTERVAL);
 	}
 	return 0;
 }
