@@ -286,9 +286,11 @@ WARNINGS=(-std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -Wshadow -Wstrict-prototy
 stale() {
 	local object=$1 file parts
 	[[ -e $object && -e ${object%.o}.d && ! $2 -nt $object ]] || return 0
-	read -r -d '' -a parts <"${object%.o}.d" || true
+	# Without -r: a backslash joins lines, and keeps a space in a name.
+	# shellcheck disable=SC2162
+	read -d '' -a parts <"${object%.o}.d" || true
 	for file in "${parts[@]:1}"; do
-		[[ $file = '\' || ( -e $file && ! $file -nt $object ) ]] || return 0
+		[[ -e $file && ! $file -nt $object ]] || return 0
 	done
 	return 1
 }
@@ -346,7 +348,7 @@ object_list() {
 compile() {
 	local file=$1 object=$2
 	shift 2
-	"$@" -MMD -MF "${object%.o}.d" -MT "$object" -c "$file" -o "$object.new" || { rm -f "$object.new" "$object"; return 1; }
+	"$@" -MMD -MF "${object%.o}.d" -MT object -c "$file" -o "$object.new" || { rm -f "$object.new" "$object"; return 1; }
 	mv "$object.new" "$object"
 }
 
