@@ -273,7 +273,7 @@ static int number_value(struct reader *r, double *value)
 		/* an underscore may stand between digits, or after 0x */
 		if (text.p[i] != '_')
 			plain[n++] = text.p[i];
-		else if (!is_digit(text.p[i - 1]) && !hex)
+		else if (i + 1 == text.n || (!hex && (!is_digit(text.p[i - 1]) || !is_digit(text.p[i + 1]))))
 			return problem(r, "this is no number");
 	}
 	if (is_alpha(plain[0])) {
@@ -289,7 +289,7 @@ static int number_value(struct reader *r, double *value)
 
 static int duration_fits(struct reader *r, const struct duration *d)
 {
-	return fabs(d->seconds) > 9223372036.854775808 || isnan(d->seconds) ? problem(r, "duration out of range") : 0;
+	return fabs(d->seconds) > 9223372036.854775808 ? problem(r, "duration out of range") : 0;
 }
 
 static int binary_level(enum token token)
@@ -439,7 +439,7 @@ static int matcher(struct reader *r, bool *metric, bool *takes_empty)
 	if (r->token != T_STRING)
 		return unexpected(r);
 	*metric = str_is(name, "__name__");
-	*takes_empty = match_takes_empty(r->arena, match, r->value, &what);
+	*takes_empty = match_takes_empty(match, r->value, &what);
 	if (what)
 		return problem(r, what);
 	next(r);
@@ -649,7 +649,7 @@ static int offset(struct reader *r, struct value *out)
 	if (out->offset)
 		return problem(r, "offset may not be set twice");
 	/* a literal that rounds to no nanosecond counts as none */
-	out->offset = !d.literal || fabs(d.seconds) >= 0.5e-9;
+	out->offset = !d.literal || !(fabs(d.seconds) < 0.5e-9);
 	return 0;
 }
 

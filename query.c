@@ -111,12 +111,12 @@ const char *quoted_take(struct arena *arena, struct str query, size_t *at, bool 
 	return "unterminated quoted text";
 }
 
-bool match_takes_empty(struct arena *arena, enum match match, struct str value, const char **problem)
+bool match_takes_empty(enum match match, struct str value, const char **problem)
 {
 	bool empty = value.n == 0;
 
 	if (match == MATCH_REGEXP || match == MATCH_NOT_REGEXP)
-		*problem = regexp_check(arena, value, &empty);
+		*problem = regexp_check(value, &empty);
 	return match == MATCH_EQUAL || match == MATCH_REGEXP ? empty : !empty;
 }
 

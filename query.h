@@ -21,7 +21,7 @@ int logql_inject(struct arena *, struct str query, const struct matcher *, size_
 /* A matcher as it was read: what its value says about the empty text decides whether a selector selects everything. */
 enum match { MATCH_EQUAL, MATCH_NOT_EQUAL, MATCH_REGEXP, MATCH_NOT_REGEXP };
 /* Takes label="" as well? A problem with a pattern is set in *problem. */
-bool match_takes_empty(struct arena *, enum match, struct str value, const char **problem);
+bool match_takes_empty(enum match, struct str value, const char **problem);
 /* The quoted text at *at, which moves behind it: "..." and, if single, '...' with Go's escapes, `...` without. NULL, or the
  * problem; *value is a copy without escapes. */
 const char *quoted_take(struct arena *, struct str query, size_t *at, bool single, struct str *value);

@@ -14,10 +14,8 @@ enum {
 };
 
 struct reader {
-	struct arena *arena;
 	struct str    text;
 	size_t        at;
-	struct strs   names;      /* of groups: each may be used once */
 	const char   *problem;    /* the first one */
 	unsigned      depth;
 };
@@ -274,20 +272,13 @@ static void flags_take(struct reader *r, bool *group)
 static void name_take(struct reader *r)
 {
 	size_t from = r->at;
-	struct str name;
 
 	while (is_word(peek(r, 0)))
 		r->at++;
-	name = str_sub(r->text, from, r->at);
-	if (name.n == 0 || peek(r, 0) != '>') {
+	if (r->at == from || peek(r, 0) != '>') {
 		fail(r, "invalid named capture");
 		return;
 	}
-	if (strs_has(&r->names, name)) {
-		fail(r, "duplicate capture group name");
-		return;
-	}
-	strs_add(r->arena, &r->names, name);
 	r->at++;
 }
 
@@ -343,15 +334,6 @@ static struct part atom(struct reader *r, bool *item)
 		r->at += 2;   /* no word ends in the empty text, so \b never matches it */
 		return next == 'b' ? one : nothing;
 	}
-	if (c == '\\' && next == 'Q') {
-		/* literal text up to \E, of which a repetition takes the last character */
-		size_t from = r->at += 2;
-		while (r->at < r->text.n && !(peek(r, 0) == '\\' && peek(r, 1) == 'E'))
-			r->at++;
-		*item = r->at > from;
-		r->at = r->at < r->text.n ? r->at + 2 : r->at;
-		return *item ? one : nothing;
-	}
 	if (c == '\\') {
 		r->at++;
 		escape_take(r);
@@ -380,12 +362,20 @@ static bool repeat_take(struct reader *r, long *low, long *high)
 static struct part sequence(struct reader *r)
 {
 	struct part before = { true, 1 }, last = { true, 1 };
-	bool have = false, repeated = false;
+	bool have = false, repeated = false, quoted = false;
 
-	while (r->at < r->text.n && peek(r, 0) != '|' && peek(r, 0) != ')') {
+	while (r->at < r->text.n && (quoted || (peek(r, 0) != '|' && peek(r, 0) != ')'))) {
 		long low, high;
 		bool item = true;
-		if (repeat_take(r, &low, &high)) {
+		struct part one = { false, 1 };
+		if (peek(r, 0) == '\\' && peek(r, 1) == (quoted ? 'E' : 'Q')) {
+			/* literal text; a repetition after it takes its last character */
+			quoted = !quoted;
+			repeated = false;
+			r->at += 2;
+			continue;
+		}
+		if (!quoted && repeat_take(r, &low, &high)) {
 			long most = high > low ? high : low;
 			if (!have)
 				return fail(r, "missing argument to repetition operator");
@@ -401,7 +391,10 @@ static struct part sequence(struct reader *r)
 			continue;
 		}
 		repeated = false;
-		struct part one = atom(r, &item);
+		if (quoted)
+			rune_take(r);
+		else
+			one = atom(r, &item);
 		if (!item)
 			continue;
 		before.empty = before.empty && last.empty;
@@ -429,9 +422,9 @@ static struct part alternatives(struct reader *r)
 	return all;
 }
 
-const char *regexp_check(struct arena *arena, struct str pattern, bool *matches_empty)
+const char *regexp_check(struct str pattern, bool *matches_empty)
 {
-	struct reader r = { .arena = arena, .text = pattern };
+	struct reader r = { .text = pattern };
 	struct part all;
 
 	*matches_empty = false;

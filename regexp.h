@@ -5,6 +5,6 @@
 #include "data.h"
 
 /* What is wrong with a pattern; NULL: nothing. *matches_empty: the whole pattern matches the empty text. */
-const char *regexp_check(struct arena *, struct str pattern, bool *matches_empty);
+const char *regexp_check(struct str pattern, bool *matches_empty);
 
 #endif
