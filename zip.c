@@ -2,6 +2,7 @@
  *
  * An archive depends on nothing but its members: dates are fixed, the order is by name, and the compression's level and window are
  * constants. Juju extracts each member with the mode that the central directory has; that is why the Unix fields are here. */
+#define ZLIB_CONST
 #include "zip.h"
 
 #include <stdlib.h>
