@@ -3,8 +3,7 @@
  * Generation 1 is what charms packed so far are: fixed or option-given ports, metrics by options. Generation 2 has one container name for
  * all, and port and metrics in paas-config.yaml. */
 #include "frameworks.h"
-
-#include <string.h>
+#include "url.h"
 
 /* --- Options --- */
 
@@ -30,7 +29,7 @@ static const char *const log_levels[] = { "critical", "error", "warning", "info"
 
 static const struct framework_option fastapi_options[] = {
 	{ BOTH, "uvicorn_port", "webserver-port", .rule = RULE_PORT },
-	{ BOTH, "uvicorn_host", "webserver-host", RULE_ANY_TEXT, .fallback = "0.0.0.0" },
+	{ BOTH, "uvicorn_host", "webserver-host", .rule = RULE_ANY_TEXT, .fallback = "0.0.0.0" },
 	{ BOTH, "web_concurrency", "webserver-workers", .rule = RULE_POSITIVE, .fallback = "1" },
 	{ BOTH, "uvicorn_log_level", "webserver-log-level", .rule = RULE_CHOICE, .fallback = "info", .choices = log_levels },
 	{ V1, "metrics_port", "metrics-port", .rule = RULE_POSITIVE, .meaning = MEANS_METRICS_PORT },
@@ -69,45 +68,23 @@ static const struct framework_option spring_options[] = {
 
 /* --- What data cannot say --- */
 
-/* A host as it stands in a URL: in lower case, without user, port and brackets. */
-static struct str url_host(struct arena *a, struct str url)
-{
-	ptrdiff_t at;
-
-	for (size_t i = 0; i + 3 <= url.n; i++)
-		if (memcmp(url.p + i, "://", 3) == 0) {
-			url = str_sub(url, i + 3, url.n);
-			break;
-		}
-	for (size_t i = 0; i < url.n; i++)
-		if (url.p[i] == '/' || url.p[i] == '?' || url.p[i] == '#')
-			url = str_sub(url, 0, i);
-	at = str_rfind(url, '@');
-	url = str_sub(url, (size_t)(at + 1), url.n);
-	if (str_starts(url, "[")) {
-		at = str_find(url, ']');
-		return str_lower(a, str_sub(url, 1, at < 0 ? url.n : (size_t)at));
-	}
-	at = str_find(url, ':');
-	return str_lower(a, at < 0 ? url : str_sub(url, 0, (size_t)at));
-}
-
 /* Django answers only requests for hosts it was told: those of the option, and the host of our own address. */
 static void django_finish(const struct snapshot *snapshot, const struct settings *settings, const struct integrations *integrations,
                           struct env *env)
 {
 	const struct variable *hosts = env_find(&settings->framework, S("DJANGO_ALLOWED_HOSTS"));
 	struct err err = { .arena = env->arena };
-	struct str host = url_host(env->arena, integrations->base_url);
 	struct node *list;
+	struct url url;
 
 	(void)snapshot;
-	if (json_parse(env->arena, hosts->value, &list, &err) < 0)
-		return;   /* it is our own writing */
+	/* Neither fails: the list is our own writing, the address a URL that was checked when it was read. */
+	if (json_parse(env->arena, hosts->value, &list, &err) < 0 || url_split(env->arena, integrations->base_url, &url, &err) < 0)
+		return;
 	NODE_EACH (item, list)
-		if (str_eq(item->text, host))
+		if (str_eq(item->text, url.hostname))
 			return;
-	node_add(env->arena, list, node_str(env->arena, host));
+	node_add(env->arena, list, node_str(env->arena, url.hostname));
 	env_put(env, hosts->name, json_text(env->arena, list, JSON_PYTHON), hosts->origin);
 }
 
