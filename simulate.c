@@ -445,14 +445,9 @@ static struct str secret_id(struct str uri)
 
 static struct node *secret_find(const struct simulator *s, struct str uri, struct str label)
 {
-	struct str known = label.n ? node_text(node_find(s->labels, label)) : NOSTR;
-
-	NODE_EACH(secret, node_get(s->state, "secrets")) {
-		struct str id = secret_id(node_gets(secret, "id"));
-
-		if (uri.n ? str_eq(id, secret_id(uri)) : label.n && (str_eq(node_gets(secret, "label"), label) || (known.n && str_eq(id, known))))
+	NODE_EACH(secret, node_get(s->state, "secrets"))
+		if (uri.n ? str_eq(secret_id(node_gets(secret, "id")), secret_id(uri)) : str_eq(node_gets(secret, "label"), label))
 			return secret;
-	}
 	return NULL;
 }
 
@@ -475,8 +470,9 @@ static void tool_secret_get(struct tool *t)
 		refuse(t, 1, "secret \"" FMT "\" not found", ARG(uri.n ? secret_id(uri) : t->label));
 		return;
 	}
+	/* A consumer names a secret by asking for it with a label. */
 	if (t->label.n)
-		node_puts(s->arena, s->labels, str_c(s->arena, t->label), secret_id(node_gets(secret, "id")));
+		node_puts(s->arena, secret, "label", t->label);
 	if (t->refresh)
 		node_put(s->arena, secret, S("tracked_content"), node_copy(s->arena, node_get(secret, "latest_content")));
 	answer(t, node_get(secret, t->peek ? "latest_content" : "tracked_content"));
@@ -625,11 +621,10 @@ static void run_tool(struct simulator *s, struct tool_call *call)
 	call->output = S("");
 	call->message = S("");
 	parse(&t, call->argv);
-	if (call->code)
-		return;
 	for (size_t i = 0; i < LEN(tools); i++)
 		if (strcmp(call->argv[0], tools[i].name) == 0) {
-			tools[i].run(&t);
+			if (!call->code)
+				tools[i].run(&t);
 			return;
 		}
 	refuse(&t, 1, "unknown command: %s", call->argv[0]);
@@ -642,8 +637,12 @@ static int carrier_run(struct carrier *carrier, struct tool_call *calls, size_t 
 	struct simulator *s = ((struct simulated_carrier *)carrier)->simulator;
 
 	(void)err;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		int span = trace_begin(s->trace, "%s", calls[i].argv[0]);
+
 		run_tool(s, &calls[i]);
+		trace_end(s->trace, span, calls[i].code != 0);
+	}
 	return 0;
 }
 

@@ -16,11 +16,9 @@ struct simulator {
 	struct hook   hook;           /* the event that runs; set by simulator_begin */
 	struct node  *params;         /* the action's parameters; NULL: none */
 	struct node  *before;         /* what Juju buffers, as it was when the hook began */
-	struct node  *labels;         /* secret label: id */
 	struct trace *trace;          /* NULL: nobody asked */
 	struct container **containers;
 	size_t        n_containers;
-	bool          alone;          /* a real Pebble takes the place of ours: containers are left as they are */
 };
 
 /* Reads a state. ERR_INPUT "NAME:LINE:COLUMN: what" on anything that is no state: an unknown key, a wrong type, an endpoint or an

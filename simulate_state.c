@@ -566,10 +566,13 @@ int simulator_load(struct arena *arena, struct str text, const char *name, const
 	struct check c = { arena, name, err };
 	struct simulator *s = NEW(arena, struct simulator);
 
-	*s = (struct simulator){ .arena = arena, .charm = charm, .name = name, .journal = node_new(arena, NODE_LIST),
-	                         .labels = node_new(arena, NODE_MAP) };
-	if (yaml_parse(arena, text, name, &s->state, err) < 0)
+	*s = (struct simulator){ .arena = arena, .charm = charm, .name = name, .journal = node_new(arena, NODE_LIST) };
+	if (str_ends(str_of(name), ".json")) {
+		if (json_parse(arena, text, &s->state, err) < 0)
+			return err_set(err, ERR_INPUT, "%s:%s", name, err->msg);
+	} else if (yaml_parse(arena, text, name, &s->state, err) < 0) {
 		return -1;
+	}
 	if (s->state->kind == NODE_NULL)
 		s->state = node_new(arena, NODE_MAP);
 	if (check_record(&c, s->state, NOSTR, state_fields) < 0 || state_complete(&c, s) < 0)
