@@ -178,7 +178,8 @@ struct str gunicorn_config(struct arena *a, const struct framework *framework, c
 	if (tracing || json)
 		buf_adds(&b, tracing && json ? "\n\n" : "\n");
 	if (json) {
-		buf_add(&b, asset("logging/gunicorn_json.py"));
+		buf_add(&b, asset("logging/records.py"));
+		buf_add(&b, asset("logging/gunicorn.py"));
 		buf_adds(&b, "logger_class = GunicornJsonLogger\n");
 	}
 	settings_write(&b, framework, settings, log_to_files, tracing);
@@ -200,14 +201,16 @@ struct str uvicorn_directory(void)
 
 void uvicorn_files(struct arena *a, struct file **files, size_t *n)
 {
-	static const char *const names[] = { "uvicorn_log_handler.py", "uvicorn-log-config.json" };
+	struct buf handler = { .arena = a };
 
-	*n = LEN(names);
-	*files = arena_alloc(a, LEN(names) * sizeof **files);
-	for (size_t i = 0; i < LEN(names); i++) {
-		(*files)[i].path = str_f(a, "%s/%s", UVICORN_DIRECTORY, names[i]);
-		(*files)[i].content = asset(str_c(a, str_f(a, "logging/%s", names[i])));
-	}
+	buf_add(&handler, asset("logging/records.py"));
+	buf_add(&handler, asset("logging/uvicorn.py"));
+	*n = 2;
+	*files = arena_alloc(a, *n * sizeof **files);
+	(*files)[0].path = S(UVICORN_DIRECTORY "/uvicorn_log_handler.py");
+	(*files)[0].content = buf_str(&handler);
+	(*files)[1].path = S(UVICORN_DIRECTORY "/uvicorn-log-config.json");
+	(*files)[1].content = asset("logging/uvicorn-log-config.json");
 }
 
 void uvicorn_environment(struct env *env)
