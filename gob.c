@@ -513,7 +513,8 @@ static int no_gob(struct err *err)
 int gob_reply_next(struct gob_reader *r, struct gob_reply *reply, struct err *err)
 {
 	for (;;) {
-		const unsigned char *start = (const unsigned char *)r->p + r->used;
+		/* Before the first byte there is no chunk to point into. */
+		const unsigned char *start = r->p ? (const unsigned char *)r->p + r->used : NULL;
 		struct cursor in = { start, r->n - r->used, false }, message;
 		uint64_t length = 0, id = 0;
 		int known, done;

@@ -10,6 +10,7 @@ enum {
 	MAX_ARGUMENT = 131071,   /* bytes of one argument that Linux passes to a process; Juju's framework splits log lines here, too */
 	MAX_WORDS    = 400,      /* bytes of a tool's error message that we repeat */
 	MAX_ARGS     = 12,
+	SHORTEST_SECRET = 4,     /* shorter values are words of every message */
 };
 
 struct ask {
@@ -449,7 +450,7 @@ void juju_log(struct juju *j, enum log_level level, const char *fmt, ...)
 	} while (text.n);
 }
 
-/* A write. `what` names it in an error; none of the values of `hidden` (a map, or NULL) shows there. */
+/* A write. `what` names it in an error, and none of the values of `hidden` (a map, or NULL) shows there. */
 static int tell(struct juju *j, struct str what, struct tool_call *call, const struct node *hidden, struct err *err)
 {
 	struct str message;
@@ -460,7 +461,7 @@ static int tell(struct juju *j, struct str what, struct tool_call *call, const s
 		return 0;
 	message = words(j->arena, call->message);
 	NODE_EACH(item, hidden)
-		if (node_text(item).n && str_contains(call->message, node_text(item)))
+		if (node_text(item).n >= SHORTEST_SECRET && str_contains(call->message, node_text(item)))
 			message = S("refused, with words that show a value");
 	return err_set(err, ERR_RETRY, FMT ": " FMT, ARG(what), ARG(message));
 }
