@@ -46,6 +46,9 @@ int relate_example(struct simulator *, struct str endpoint, struct err *);
 void report_text(const struct outcome *, struct buf *);
 struct node *report_json(const struct outcome *);
 
+/* snapshot.c: a state file of what was observed; secrets become placeholders unless they are to be shown. */
+struct node *snapshot_state(struct arena *, const struct snapshot *, bool show_secrets);
+
 /* --- Secrets on a screen. --- */
 struct mask { struct arena *arena; bool off; struct strs values; };
 /* Everything known to be secret in this outcome; with --show-secrets nothing is masked. */
