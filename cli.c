@@ -29,10 +29,11 @@ static const struct flag f_json = { "json", NULL, "JSON", false };
 static const struct flag f_dotenv = { "dotenv", NULL, "a .env file", false };
 static const struct flag f_graph_format = { "format", "mermaid|dot|svg", "default mermaid", false };
 static const struct flag f_file = { "output", "FILE", "write it there instead of to stdout", false };
-static const struct flag f_name = { "name", "NAME", "the application's name (default: the folder's)", false };
+static const struct flag f_name = { "name", "NAME", "the charm's name (default: the folder's)", false };
 static const struct flag f_dir = { "dir", "DIR", "where to (default: here)", false };
 static const struct flag f_arch = { "arch", "ARCH", "for this architecture (default: this machine's)", true };
 static const struct flag f_to = { "o", "DIR", "where to (default: here)", false };
+static const struct flag f_dispatch = { "dispatch", "FILE", "pack this executable (default: this one)", false };
 
 static const struct flag *const run_flags[] = {
 	&f_state, &f_charm, &f_set, &f_param, &f_leader, &f_relate, &f_script, &f_output, &f_format, &f_show, &f_trace, &f_real, &f_watch, NULL
@@ -50,31 +51,39 @@ static const struct flag *const snapshot_flags[] = { &f_charm, &f_file, &f_show,
 static const struct flag *const graph_flags[] = { &f_state, &f_charm, &f_set, &f_relate, &f_graph_format, &f_file, NULL };
 static const struct flag *const init_flags[] = { &f_name, &f_dir, NULL };
 static const struct flag *const check_flags[] = { &f_format, NULL };
-static const struct flag *const pack_flags[] = { &f_arch, &f_to, NULL };
+static const struct flag *const pack_flags[] = { &f_arch, &f_dispatch, &f_to, NULL };
 static const struct flag *const version_flags[] = { &f_json, NULL };
 
 /* --- The commands. --- */
 const struct command commands[] = {
 	{ "run", "[EVENT]...", "run events on the simulator and show what came of them", run_flags,
 	  "EVENT is a hook (config-changed, redis-relation-changed:3) or an action.\n"
-	  "Several run one after another on the same world.\n", cmd_run, NULL, 0, -1 },
-	{ "plan", "EVENT", "show what an event would change, and do nothing", plan_flags, NULL, cmd_plan, NULL, 1, 1 },
+	  "Several run one after another on the same world.\n", cmd_run, 0, -1 },
+	{ "plan", "EVENT", "show what an event would change, and do nothing", plan_flags, NULL, cmd_plan, 1, 1 },
 	{ "env", "", "show the app's environment", env_flags,
-	  "eval \"$(dispatch env --export)\" lets you run the app on this machine.\n", cmd_env, NULL, 0, 0 },
+	  "eval \"$(dispatch env --export)\" lets you run the app on this machine.\n", cmd_env, 0, 0 },
 	{ "explain", "VARIABLE|STATUS", "tell where a variable or a status comes from", explain_flags,
-	  "STATUS is active, blocked, waiting, maintenance, or a status message.\n", cmd_explain, NULL, 1, 1 },
-	{ "graph", "", "draw the application and its integrations", graph_flags, NULL, cmd_graph, NULL, 0, 0 },
+	  "STATUS is active, blocked, waiting, maintenance, or a status message.\n", cmd_explain, 1, 1 },
+	{ "graph", "", "draw the application and its integrations", graph_flags, NULL, cmd_graph, 0, 0 },
 	{ "snapshot", "", "write this unit's state file, inside a hook or juju exec", snapshot_flags,
-	  "Secrets become placeholders, unless --show-secrets is given.\n", cmd_snapshot, NULL, 0, 0 },
-	{ "init", "FRAMEWORK", "start a project: charmcraft.yaml and what goes with it", init_flags, NULL, NULL, pack_init, 1, 1 },
-	{ "expand", "[FILE]", "show a charmcraft.yaml with its extension expanded", NULL, NULL, NULL, pack_expand, 0, 1 },
-	{ "check", "[DIR]", "find what would fail at pack, deploy or the first hook", check_flags, NULL, NULL, pack_check, 0, 1 },
-	{ "pack", "[DIR]", "make the .charm file", pack_flags, NULL, NULL, pack_pack, 0, 1 },
-	{ "completion", "bash|zsh|fish", "print a completion script for a shell", NULL, NULL, cmd_completion, NULL, 1, 1 },
-	{ "man", "", "print the manual page", NULL, "dispatch man | man -l -  shows it.\n", cmd_man, NULL, 0, 0 },
-	{ "docs", "[PAGE]", "print a page of the reference: commands, state, statuses", NULL, NULL, cmd_docs, NULL, 0, 1 },
-	{ "version", "", "print the version", version_flags, NULL, cmd_version, NULL, 0, 0 },
-	{ "help", "[COMMAND]", "print this, or a command's help", NULL, NULL, cmd_help, NULL, 0, 1 },
+	  "Secrets become placeholders, unless --show-secrets is given.\n", cmd_snapshot, 0, 0 },
+	{ "init", "FRAMEWORK", "start a project: charmcraft.yaml and what goes with it", init_flags,
+	  "FRAMEWORK is flask, django, fastapi, go, expressjs or spring-boot.\n"
+	  "Nothing that is there already is overwritten.\n", pack_init, 1, 1 },
+	{ "expand", "[FILE]", "show a charmcraft.yaml with its extension expanded", NULL,
+	  "FILE is a charmcraft.yaml, or the folder that it is in. The result is what\n"
+	  "charmcraft expand-extensions prints; what charmcraft refuses is refused with\nthe same words.\n", pack_expand, 0, 1 },
+	{ "check", "[DIR]", "find what would fail at pack, deploy or the first hook", check_flags,
+	  "Looks at charmcraft.yaml, paas-config.yaml and cos_custom. Each finding has its\n"
+	  "file, line, column and rule, and what to write instead. The exit code is 1 if\nthere is one.\n", pack_check, 0, 1 },
+	{ "pack", "[DIR]", "make the .charm file", pack_flags,
+	  "One archive for each platform that this machine builds, or that --arch names.\n"
+	  "For another architecture the executable is dispatch-ARCH beside this one.\nNeeds no network.\n", pack_pack, 0, 1 },
+	{ "completion", "bash|zsh|fish", "print a completion script for a shell", NULL, NULL, cmd_completion, 1, 1 },
+	{ "man", "", "print the manual page", NULL, "dispatch man | man -l -  shows it.\n", cmd_man, 0, 0 },
+	{ "docs", "[PAGE]", "print a page of the reference: commands, state, statuses", NULL, NULL, cmd_docs, 0, 1 },
+	{ "version", "", "print the version", version_flags, NULL, cmd_version, 0, 0 },
+	{ "help", "[COMMAND]", "print this, or a command's help", NULL, NULL, cmd_help, 0, 1 },
 	{ 0 }
 };
 
@@ -285,7 +294,5 @@ int cli_main(int argc, char *argv[])
 		cli_print(&out);
 		return 0;
 	}
-	if (c->run_argv)
-		return c->run_argv(arena, argc - 1, argv + 1);
 	return parse(&cli, argv + 1) != 0 ? 2 : c->run(&cli);
 }

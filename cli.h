@@ -23,7 +23,6 @@ struct command {
 	const struct flag *const *flags;    /* NULL ends them; NULL: none */
 	const char *notes;                  /* below the options in its help; NULL: none */
 	int       (*run)(struct cli *);
-	int       (*run_argv)(struct arena *, int argc, char *argv[]);   /* instead: parses its own arguments */
 	int         least, most;            /* words besides options; most -1: any number */
 };
 extern const struct command commands[];  /* a NULL name ends them */

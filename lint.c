@@ -265,9 +265,6 @@ static void check_texts(const struct lint *l, const struct node *project)
 	if (node_text(name).p && !project_name(name->text))
 		finding_add(l->out, l->file, name, "name", "write 1 to 40 lower-case letters, digits and single hyphens inside, with a letter",
 		            "'" FMT "' is no name for a charm", ARG(name->text));
-	else if (node_text(name).p && !charm_name(name->text))
-		finding_add(l->out, l->file, name, "name", "start with a letter, and have a letter in each part between hyphens",
-		            "'" FMT "' is no name that Juju can use in addresses", ARG(name->text));
 	if (node_text(title).p && (characters(title->text) < 2 || characters(title->text) > 40))
 		finding_add(l->out, l->file, title, "title", "write 2 to 40 characters", "the title has %zu characters", characters(title->text));
 	if (node_text(summary).p && characters(summary->text) > 200)
@@ -279,23 +276,21 @@ static void check_texts(const struct lint *l, const struct node *project)
 		finding_add(l->out, l->file, user, "charm-user", "write root, sudoer or non-root", "invalid charm-user '" FMT "'", ARG(user->text));
 }
 
-/* "amd64", or "ubuntu@24.04:amd64". */
-static bool architecture(struct str s, const char *const *known)
+/* The "amd64" of itself and of "ubuntu@24.04:amd64"; NOSTR where something else stands before the colon. */
+static struct str architecture_of(struct str s)
 {
 	ptrdiff_t colon = str_rfind(s, ':');
-	struct str base = str_sub(s, 0, colon < 0 ? 0 : (size_t)colon);
 
-	return (colon < 0 || str_find(base, '@') >= 0) && one_of(str_sub(s, (size_t)(colon + 1), s.n), known);
+	if (colon >= 0 && str_find(str_sub(s, 0, (size_t)colon), '@') < 0)
+		return NOSTR;
+	return str_sub(s, (size_t)(colon + 1), s.n);
 }
 
 static void check_architecture(const struct lint *l, const struct node *at, const char *key, struct str platform, struct str name)
 {
-	bool runs = strcmp(key, "build-for") == 0;
-
-	if (!architecture(name, runs ? juju_architectures : architectures))
+	if (!one_of(architecture_of(name), architectures) && !(strcmp(key, "build-for") == 0 && str_is(architecture_of(name), "all")))
 		finding_add(l->out, l->file, at, "platform-architecture", "write amd64, arm64, ppc64el, riscv64 or s390x",
-		            "%s of platform '" FMT "': '" FMT "' is no architecture%s", key, ARG(platform), ARG(name),
-		            runs ? " that Juju runs charms on" : "");
+		            "%s of platform '" FMT "': '" FMT "' is no architecture", key, ARG(platform), ARG(name));
 }
 
 static void check_architectures(const struct lint *l, const struct node *platform, const char *key, size_t most)
@@ -316,7 +311,7 @@ static void check_architectures(const struct lint *l, const struct node *platfor
 static void check_platform(const struct lint *l, const struct node *p)
 {
 	static const char write[] = "write build-on: [amd64] and build-for: [amd64] below it";
-	bool is_architecture = architecture(p->key, architectures), empty = p->kind == NODE_NULL || (p->kind == NODE_MAP && p->count == 0);
+	bool is_architecture = one_of(architecture_of(p->key), architectures), empty = p->kind == NODE_NULL || (p->kind == NODE_MAP && p->count == 0);
 	const struct node *build_for = member(p, "build-for");
 
 	if (str_is(p->key, "any") || str_is(p->key, "*") || str_find(p->key, '/') >= 0)
@@ -325,8 +320,6 @@ static void check_platform(const struct lint *l, const struct node *p)
 		finding_add(l->out, l->file, p, "platform", write, "platform '" FMT "' cannot be %s", ARG(p->key), node_kind_name(p));
 	else if (!build_for && !is_architecture)
 		finding_add(l->out, l->file, p, "platform", write, "platform '" FMT "' is no architecture and names none", ARG(p->key));
-	else if (!build_for)
-		check_architecture(l, p, "build-for", p->key, p->key);
 	if (p->kind != NODE_MAP)
 		return;
 	if (!empty && !member(p, "build-on"))
@@ -393,15 +386,6 @@ static void check_bases(const struct lint *l, const struct node *project)
 	if (node_text(base).p && one_of(base->text, interim_bases) && !node_text(build).n)
 		finding_add(l->out, l->file, base, "base", str_f(l->out->arena, "add build-base: " FMT, ARG(base->text)).p,
 		            "base '" FMT "' needs a build-base", ARG(base->text));
-	/* Without a base of its own each platform must bring one. */
-	NODE_EACH (p, base ? NULL : node_get(project, "platforms")) {
-		const struct node *build_for = node_get(p, "build-for");
-		struct str first = node_is(build_for, NODE_LIST) ? node_text(build_for->child) : node_text(build_for);
-
-		if (str_find(p->key, '@') < 0 && str_find(first, '@') < 0)
-			finding_add(l->out, l->file, p, "base", "add base: ubuntu@24.04, or write ubuntu@24.04:amd64 for the platform",
-			            "nothing says the base of platform '" FMT "'", ARG(p->key));
-	}
 }
 
 static bool web_address(struct str s)
@@ -447,6 +431,18 @@ static void check_libs(const struct lint *l, const struct node *project)
 			finding_add(l->out, l->file, lib, "charm-lib", "write the version in quotes, as in version: \"0\" or \"0.12\"",
 			            "the version of library '" FMT "' is none", ARG(name));
 	}
+}
+
+void lint_charmcraft(const struct node *project, const char *file, struct findings *out)
+{
+	struct lint l = { out, file, node_gets(project, "name") };
+
+	check_fields(&l, project);
+	check_texts(&l, project);
+	check_bases(&l, project);
+	check_platforms(&l, project);
+	check_links(&l, project);
+	check_libs(&l, project);
 }
 
 /* --- metadata.yaml --- */
@@ -743,6 +739,11 @@ static void check_assumes(const struct lint *l, const struct node *list)
 
 static void metadata_rules(const struct lint *l, const struct node *metadata)
 {
+	const struct node *name = node_get(metadata, "name");
+
+	if (node_text(name).p && project_name(name->text) && !charm_name(name->text))
+		finding_add(l->out, l->file, name, "name", "start with a letter, and have a letter in each part between hyphens",
+		            "'" FMT "' is no name that Juju can use in addresses", ARG(name->text));
 	check_endpoints(l, metadata);
 	check_resources(l, metadata);
 	check_containers(l, metadata);
@@ -755,6 +756,31 @@ static void metadata_rules(const struct lint *l, const struct node *metadata)
 		if (!term_valid(node_text(term)))
 			finding_add(l->out, l->file, term, "term", "write NAME or OWNER/NAME, with or without /REVISION",
 			            "'" FMT "' is no term", ARG(node_text(term)));
+}
+
+/* The base and the architecture of each platform go into the manifest, which Juju reads. */
+static void check_manifest(const struct lint *l, const struct node *project)
+{
+	NODE_EACH (p, node_is(node_get(project, "platforms"), NODE_MAP) ? node_get(project, "platforms") : NULL) {
+		const struct node *build_for = member(p, "build-for");
+		struct str target = !build_for ? p->key : node_text(build_for->kind == NODE_LIST ? build_for->child : build_for);
+		struct str name = architecture_of(target);
+
+		if (!one_of(name, juju_architectures) && (one_of(name, architectures) || str_is(name, "all")))
+			finding_add(l->out, l->file, build_for ? build_for : p, "platform-architecture", "write amd64, arm64, ppc64el, riscv64 or s390x",
+			            "Juju runs no charm like this one on '" FMT "'", ARG(name));
+		if (!member(project, "base") && str_find(p->key, '@') < 0 && str_find(target, '@') < 0)
+			finding_add(l->out, l->file, p, "base", "add base: ubuntu@24.04, or write ubuntu@24.04:amd64 for the platform",
+			            "nothing says the base of platform '" FMT "'", ARG(p->key));
+	}
+}
+
+void lint_juju(const struct node *project, const char *file, struct findings *out)
+{
+	struct lint l = { out, file, node_gets(project, "name") };
+
+	metadata_rules(&l, project);
+	check_manifest(&l, project);
 }
 
 void lint_metadata(const struct node *metadata, const char *file, struct findings *out)
@@ -937,7 +963,7 @@ static void check_schema(const struct lint *l, const struct node *schema, struct
 		check_schema(l, node_get(schema, "items"), action);
 }
 
-void lint_actions(const struct node *actions, const char *charm, const char *file, struct findings *out)
+void lint_actions(const struct node *actions, struct str charm, const char *file, struct findings *out)
 {
 	static const struct { const char *key; enum node_kind kind; const char *write; } keys[] = {
 		{ "description", NODE_STRING, "write a text" },
@@ -946,7 +972,7 @@ void lint_actions(const struct node *actions, const char *charm, const char *fil
 		{ "parallel", NODE_BOOL, "write true or false" },
 		{ "params", NODE_MAP, "write the parameters' names and below each its type" },
 	};
-	struct lint l = { out, file, str_of(charm) };
+	struct lint l = { out, file, charm };
 
 	NODE_EACH (action, actions) {
 		const struct node *params = node_get(action, "params");
@@ -976,22 +1002,4 @@ void lint_actions(const struct node *actions, const char *charm, const char *fil
 			if (!reference(p->key))
 				check_schema(&l, p, action->key);
 	}
-}
-
-void lint_project(const struct node *project, const char *file, struct findings *out)
-{
-	struct lint l = { out, file, node_gets(project, "name") };
-	const struct node *config = node_get(project, "config"), *actions = node_get(project, "actions");
-
-	check_fields(&l, project);
-	check_texts(&l, project);
-	check_bases(&l, project);
-	check_platforms(&l, project);
-	check_links(&l, project);
-	check_libs(&l, project);
-	metadata_rules(&l, project);
-	if (node_is(config, NODE_MAP) && config->count)
-		lint_config(config, file, out);
-	if (node_is(actions, NODE_MAP))
-		lint_actions(actions, str_c(out->arena, l.charm), file, out);
 }

@@ -25,13 +25,16 @@ struct str finding_text(struct arena *, const struct finding *);
 /* {"file", "line", "column", "rule", "message", "advice"} of each. */
 struct node *findings_node(struct arena *, const struct findings *);
 
-/* Juju's and charmcraft's rules for a project whose extension has been expanded; `expanded` has the positions of what the user wrote.
- * file: where that came from. */
-void lint_project(const struct node *expanded, const char *file, struct findings *);
-/* The rules of Juju alone, for a metadata.yaml that is packed as it is. */
+/* charmcraft's rules for a project whose extension has been expanded; the tree has the positions of what the user wrote, and file is
+ * where that came from. */
+void lint_charmcraft(const struct node *expanded, const char *file, struct findings *);
+/* Juju's rules for what of it becomes metadata.yaml and manifest.yaml. */
+void lint_juju(const struct node *expanded, const char *file, struct findings *);
+/* Juju's rules for the files of a charm: a metadata.yaml that is packed as it is, */
 void lint_metadata(const struct node *metadata, const char *file, struct findings *);
-void lint_config(const struct node *config, const char *file, struct findings *);      /* the mapping that has "options" */
-void lint_actions(const struct node *actions, const char *charm, const char *file, struct findings *);
+/* the mapping that has "options", and the mapping of names to actions. */
+void lint_config(const struct node *config, const char *file, struct findings *);
+void lint_actions(const struct node *actions, struct str charm, const char *file, struct findings *);
 /* The user's files in the folder: paas-config.yaml by the framework's schema and cos_custom. */
 void lint_paas_config(const char *folder, const struct framework *, struct findings *);
 void lint_custom(const char *folder, struct findings *);
@@ -39,5 +42,8 @@ void lint_custom(const char *folder, struct findings *);
 void lint_first_hook(const struct node *expanded, const char *file, const struct framework *, struct findings *);
 /* cos_custom holds only the folders that the charm reads; the message is charmcraft's. */
 void lint_custom_folders(const char *folder, struct findings *);
+
+/* The files of cos_custom that the charm takes, as paths in the folder: "cos_custom/loki_alert_rules/slow.rule". */
+struct strs lint_custom_files(struct arena *, const char *folder);
 
 #endif

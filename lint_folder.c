@@ -129,8 +129,11 @@ static int text_order(const void *a, const void *b)
 	return str_cmp(*(const struct str *)a, *(const struct str *)b);
 }
 
-/* The names of a folder's files, or of the folders in it, sorted; links count as what they lead to. Nothing where there is no folder. */
-static struct strs folder_names(struct arena *a, const char *path, bool folders)
+enum what { FILES = 1, FOLDERS = 2 };
+
+/* The names in a folder, sorted: of its files, or of the folders in it; links count as what they lead to, and those that lead nowhere as
+ * files, so that reading them tells. Nothing where there is no folder. */
+static struct strs folder_names(struct arena *a, const char *path, enum what what)
 {
 	struct strs names = { 0 };
 	DIR *dir = opendir(path);
@@ -138,9 +141,13 @@ static struct strs folder_names(struct arena *a, const char *path, bool folders)
 	struct stat st;
 
 	while (dir && (entry = readdir(dir)) != NULL) {
+		enum what is = FILES;
+
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 			continue;
-		if (stat(str_f(a, "%s/%s", path, entry->d_name).p, &st) == 0 && (folders ? S_ISDIR(st.st_mode) : S_ISREG(st.st_mode)))
+		if (stat(str_f(a, "%s/%s", path, entry->d_name).p, &st) == 0)
+			is = S_ISDIR(st.st_mode) ? FOLDERS : S_ISREG(st.st_mode) ? FILES : 0;
+		if (is == what)
 			strs_add(a, &names, str_dup(a, str_of(entry->d_name)));
 	}
 	if (dir)
@@ -154,7 +161,7 @@ void lint_custom_folders(const char *folder, struct findings *out)
 {
 	struct arena *a = out->arena;
 	struct str path = str_f(a, "%s/cos_custom", folder);
-	struct strs files = folder_names(a, path.p, false), all = folder_names(a, path.p, true), strange = { 0 }, found = { 0 };
+	struct strs files = folder_names(a, path.p, FILES), all = folder_names(a, path.p, FOLDERS), strange = { 0 }, found = { 0 };
 
 	for (size_t i = 0; i < all.n; i++) {
 		bool known = false;
@@ -255,12 +262,25 @@ static void check_rules(struct str text, const char *file, bool promql, struct f
 	}
 }
 
+struct strs lint_custom_files(struct arena *a, const char *folder)
+{
+	struct strs files = { 0 };
+
+	for (size_t k = 0; k < LEN(custom_folders); k++) {
+		struct strs names = folder_names(a, str_f(a, "%s/cos_custom/%s", folder, custom_folders[k].name).p, FILES);
+
+		for (size_t i = 0; i < names.n; i++)
+			strs_add(a, &files, str_f(a, "cos_custom/%s/" FMT, custom_folders[k].name, ARG(names.v[i])));
+	}
+	return files;
+}
+
 void lint_custom(const char *folder, struct findings *out)
 {
 	struct arena *a = out->arena;
 
 	for (size_t k = 0; k < LEN(custom_folders); k++) {
-		struct strs names = folder_names(a, str_f(a, "%s/cos_custom/%s", folder, custom_folders[k].name).p, false);
+		struct strs names = folder_names(a, str_f(a, "%s/cos_custom/%s", folder, custom_folders[k].name).p, FILES);
 
 		for (size_t i = 0; i < names.n; i++) {
 			struct str file = str_f(a, "cos_custom/%s/" FMT, custom_folders[k].name, ARG(names.v[i])), text = NOSTR;
@@ -273,6 +293,8 @@ void lint_custom(const char *folder, struct findings *out)
 				continue;
 			if (file_read(a, str_f(a, "%s/" FMT, folder, ARG(file)).p, MAX_FILE, &text, &found, &err) < 0)
 				finding_add(out, file.p, NULL, "custom-file", "make it a readable file", "%s", err.msg);
+			else if (!found)
+				finding_add(out, file.p, NULL, "custom-file", "remove it", "it is a link to nothing");
 			else if (k == DASHBOARDS)
 				check_dashboard(text, file.p, out);
 			else
