@@ -85,11 +85,13 @@ static int longer_first(const void *a, const void *b)
 	return (x->n < y->n) - (x->n > y->n);
 }
 
-/* A command's words with every secret value that we know replaced. */
+/* A command's words with every secret value that we know replaced: the app's, and what an action is about to tell. */
 static struct str masked(struct arena *a, const struct wanted *w, struct str text)
 {
 	struct strs secrets = { 0 };
 
+	NODE_EACH (result, w->action_exec ? w->action_results : NULL)
+		strs_add(a, &secrets, result->text);
 	for (size_t i = 0; i < w->env.n; i++)
 		if (w->env.v[i].secret && w->env.v[i].value.n)
 			strs_add(a, &secrets, w->env.v[i].value);

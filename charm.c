@@ -166,12 +166,17 @@ static int decide_superuser(const struct snapshot *s, const struct settings *set
 	return 0;
 }
 
-/* Why the action cannot be; NOSTR: it can. */
-static struct str rotation_refused(const struct snapshot *s, struct str secret_key)
+/* Why the secret key cannot be rotated; NOSTR: it can. */
+static struct str rotation_refused(const struct snapshot *s)
 {
+	struct wanted fresh = { .arena = s->arena };
+	struct str key;
+
 	if (!s->leader)
 		return S("only leader unit can rotate secret key");
-	return secret_key.p ? NOSTR : S("charm is still initializing");
+	/* A key that would be made only now is none to rotate. */
+	key = secret_key_decide(s, false, &fresh);
+	return key.p && fresh.n_bags == 0 ? NOSTR : S("charm is still initializing");
 }
 
 int decide(const struct snapshot *s, struct wanted *w, struct err *err)
@@ -198,8 +203,7 @@ int decide(const struct snapshot *s, struct wanted *w, struct err *err)
 		return decide_superuser(s, &settings, &in, key, readiness(s, &settings, &in, key), w);
 	}
 	if (rotate && !settings.blocked.p && !in.blocked.p) {
-		struct wanted unused = refused;
-		struct str why = rotation_refused(s, secret_key_decide(s, false, &unused));
+		struct str why = rotation_refused(s);
 
 		if (why.p) {
 			*w = refused;
