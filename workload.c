@@ -375,6 +375,7 @@ static void gevent_step(struct work *w)
 	step = work_step(w, STEP_EXEC, "gevent check", "the worker class is gevent");
 	step->disturbs = false;
 	step->exec.command = words(w->arena, command);
+	step->exec.environment = node_new(w->arena, NODE_MAP);
 	step->exec.timeout = CHECK_SECONDS;
 	step->failed = str_f(w->arena, "gunicorn[gevent] must be installed in the rock. https://bit.ly/%s-async-doc", w->framework->name);
 }
