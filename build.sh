@@ -148,8 +148,9 @@ download() {
 #   musl[-ARCH]   the program as it is shipped
 #   glibc         plain, for tests that want speed; coverage and mutants
 #   asan-gcc, asan-clang, msan   for tests and fuzzers
+# OWN_FLAGS are for our own code alone; the caller sets them.
 kind() {
-	KIND=$1 MUSL= AR=ar STRIP=strip ARCH=$(dpkg --print-architecture)
+	KIND=$1 MUSL= OWN_FLAGS=() AR=ar STRIP=strip ARCH=$(dpkg --print-architecture)
 	case $KIND in
 	musl-*) ARCH=${KIND#musl-} ;&
 	musl)
@@ -176,7 +177,7 @@ kind() {
 	*) die "no such kind of build: $KIND" ;;
 	esac
 	CFLAGS+=(${MONOCHARM_TLS:+-DMONOCHARM_TLS})
-	DEPS=$CACHE/deps/$KIND-$({ cat deps.lock mbedtls-config.h; declare -f kind build_deps build_musl archive; "${CC[@]}" --version
+	DEPS=$CACHE/deps/$KIND-$({ cat deps.lock mbedtls-config.h; declare -f build_deps build_musl archive; "${CC[@]}" --version
 		echo "${CFLAGS[@]}"; } | sha256sum | cut -c 1-12)
 	INCLUDES=()
 	LIBS=("$DEPS"/lib/lib{cjson,yaml,mbedtls,lzma,z}.a)
@@ -418,23 +419,28 @@ build_program() {
 	printf '%s\n' "${OBJECTS[@]}" | replace "$folder/list"
 	for file in "${OBJECTS[@]}" "${LIBS[@]}" "$folder/list"; do
 		if [ ! "$out" -nt "$file" ]; then
-			link_program "$folder" "$out"
-			inspect "$out"
+			link "$folder/dispatch" "${OBJECTS[@]}"
+			# Symbols stay beside, for profilers and valgrind.
+			"$STRIP" -o "$out.new" "$folder/dispatch"
+			mv "$out.new" "$out"
+			[ -z "$MUSL" ] || inspect "$out"
 			break
 		fi
 	done
 }
 
-# One static-pie: musl's start files and libc, gcc's own helpers, our objects.
-link_program() {
-	local folder=$1 out=$2 lib=$DEPS/musl/lib
-	"${CC[@]}" "${CFLAGS[@]}" -static-pie -nostdlib -nostartfiles -o "$folder/dispatch" \
-		"$lib/rcrt1.o" "$lib/crti.o" "${OBJECTS[@]}" -Wl,--start-group "${LIBS[@]}" "$lib/libc.a" "$("${CC[@]}" -print-libgcc-file-name)" \
+# link OUT OBJECT...: for musl one static-pie of its start files and libc, gcc's own helpers and our objects.
+link() {
+	local out=$1 lib=$DEPS/musl/lib
+	shift
+	if [ -z "$MUSL" ]; then
+		"${CC[@]}" "${CFLAGS[@]}" "${OWN_FLAGS[@]}" -o "$out" "$@" "${LIBS[@]}"
+		return
+	fi
+	"${CC[@]}" "${CFLAGS[@]}" -static-pie -nostdlib -nostartfiles -o "$out" \
+		"$lib/rcrt1.o" "$lib/crti.o" -Wl,--start-group "$@" "${LIBS[@]}" "$lib/libc.a" "$("${CC[@]}" -print-libgcc-file-name)" \
 		-Wl,--end-group "$lib/crtn.o" \
 		-Wl,--gc-sections,-z,relro,-z,now,-z,noexecstack,-z,noseparate-code,--build-id=none,--no-dynamic-linker,--hash-style=gnu,-z,text
-	# Symbols stay beside, for profilers and valgrind.
-	"$STRIP" -o "$out.new" "$folder/dispatch"
-	mv "$out.new" "$out"
 }
 
 # What was promised about the executable, read from the executable.
@@ -531,29 +537,31 @@ finish_tests() {
 # All but main(), so that a test has its own.
 parts() { sources | grep -v '^main\.c$'; }
 
-# build_tests FOLDER PATTERN FLAG...: the programs tests/PATTERN*.c, each linked with the parts it uses, in FOLDER.
-build_tests() {
-	local folder=$1 pattern=$2 file name out link_flags=()
-	shift 2
+# build_parts FOLDER: all but main() as an archive there, so that a test program takes in only what it needs.
+build_parts() {
+	local folder=$1 object
 	generate
-	objects "$folder" "$@" -- $(parts) "$BUILD"/gen/{version,assets}.c $(ls tests/$pattern*.c 2>/dev/null) || return 1
-	# An archive, so that a program takes in only what it needs.
-	if [ ! -e "$folder/parts.a" ] || [ -n "$(find "$folder" -name '*.o' ! -name 'tests.*' -newer "$folder/parts.a" -print -quit)" ]; then
-		rm -f "$folder/parts.a"
-		object_list "$folder" $(parts) version.c assets.c
-		"$AR" rcsD "$folder/parts.a" "${OBJECTS[@]}"
-	fi
-	for file in tests/$pattern*.c; do
-		[ -e "$file" ] || continue
-		name=$(basename "$file" .c) out=$folder/$(basename "$file" .c)
-		[ "$out" -nt "$folder/parts.a" ] && [ "$out" -nt "$folder/tests.$name.o" ] && continue
-		if [ -n "$MUSL" ]; then
-			"${CC[@]}" "${CFLAGS[@]}" -static-pie -nostdlib -nostartfiles -o "$out" "$DEPS/musl/lib/rcrt1.o" "$DEPS/musl/lib/crti.o" \
-				"$folder/tests.$name.o" -Wl,--start-group "$folder/parts.a" "${LIBS[@]}" "$DEPS/musl/lib/libc.a" \
-				"$("${CC[@]}" -print-libgcc-file-name)" -Wl,--end-group "$DEPS/musl/lib/crtn.o" -Wl,--gc-sections,--no-dynamic-linker
-		else
-			"${CC[@]}" "${CFLAGS[@]}" "$@" ${LINK_EXTRA:-} -o "$out" "$folder/tests.$name.o" "$folder/parts.a" "${LIBS[@]}"
-		fi || return 1
+	objects "$folder" "${OWN_FLAGS[@]}" -- $(parts) "$BUILD"/gen/{version,assets}.c || return 1
+	object_list "$folder" $(parts) version.c assets.c
+	for object in "${OBJECTS[@]}"; do
+		if [ ! "$folder/parts.a" -nt "$object" ]; then
+			rm -f "$folder/parts.a"
+			"$AR" rcsD "$folder/parts.a" "${OBJECTS[@]}"
+			return
+		fi
+	done
+}
+
+# build_tests FOLDER FILE...: each file of tests/ as a program in FOLDER.
+build_tests() {
+	local folder=$1 file out
+	shift
+	build_parts "$folder" && objects "$folder" "${OWN_FLAGS[@]}" -- "$@" || return 1
+	for file; do
+		object_name "$file"
+		out=$folder/$(basename "$file" .c)
+		[ "$out" -nt "$folder/parts.a" ] && [ "$out" -nt "$folder/$REPLY" ] && [ "$out" -nt "$DEPS/done" ] && continue
+		link "$out" "$folder/$REPLY" "$folder/parts.a" || return 1
 	done
 }
 
@@ -564,8 +572,9 @@ test_kind() {
 	shift
 	deps
 	# The shipped kind's objects are the program's own.
+	OWN_FLAGS=("$@")
 	[ -n "$MUSL" ] && folder=$BUILD/$KIND || folder=$BUILD/test-$KIND
-	if ! build_tests "$folder" test_ "$@"; then
+	if ! build_tests "$folder" tests/test_*.c; then
 		run_test "build-$KIND" false
 		return
 	fi
@@ -608,7 +617,10 @@ test_warnings() {
 build_fuzzers() {
 	kind asan-clang
 	deps
-	LINK_EXTRA=-fsanitize=fuzzer build_tests "$BUILD/fuzz" fuzz_ -fsanitize=fuzzer-no-link "${SANITIZE[@]}"
+	# The archive brings no main(), libFuzzer does.
+	OWN_FLAGS=(-fsanitize=fuzzer-no-link "${SANITIZE[@]}")
+	LIBS+=(-fsanitize=fuzzer)
+	build_tests "$BUILD/fuzz" tests/fuzz_*.c
 }
 
 # fuzz_one NAME CORPUS ARGUMENT...: the seeds and what an earlier run found are its beginning.
@@ -664,7 +676,7 @@ test_python() {
 }
 
 test_all() {
-	need gcc=gcc clang=clang python3=python3
+	need gcc=gcc clang=clang python3=python3 faketime=faketime go=golang-go strace=strace
 	build
 	start_tests
 	test_kind asan-gcc "${SANITIZE[@]}"
@@ -690,6 +702,81 @@ fuzz_long() {
 	finish_tests
 }
 
+# link_program SOURCE OUT: a helper of the tests, with its own main(), under the sanitizers.
+link_program() {
+	kind asan-gcc
+	deps
+	OWN_FLAGS=("${SANITIZE[@]}")
+	with_lock build_parts "$BUILD/test-$KIND"
+	"${CC[@]}" "${CFLAGS[@]}" "${OWN_FLAGS[@]}" "${WARNINGS[@]}" "${INCLUDES[@]}" -I. -o "$2" "$1" "$BUILD/test-$KIND/parts.a" "${LIBS[@]}"
+}
+
+# --- Other architectures. ---
+
+# Debian's cross compilers and musl from its source, once for each: what the host's own build is made with, too.
+cross() {
+	local arch failed=0
+	for arch in "${@:-$ARCHITECTURES}"; do
+		for arch in $arch; do
+			kind "musl-$arch"
+			deps
+			with_lock build_program "$BUILD/dispatch-$arch"
+			show_size "$BUILD/dispatch-$arch"
+		done
+	done
+}
+
+qemu_of() {
+	case $1 in
+	amd64) echo qemu-x86_64 ;; arm64) echo qemu-aarch64 ;; ppc64el) echo qemu-ppc64le ;; *) echo "qemu-$1" ;;
+	esac
+}
+
+# All of them: the C tests and, where the recorded cases are beside us, those, under qemu-user; and each built twice.
+test_cross() {
+	local arch qemu file name cases=../shared
+	need qemu-aarch64=qemu-user
+	cross "$@"
+	start_tests
+	for arch in "${@:-$ARCHITECTURES}"; do
+		for arch in $arch; do
+			qemu=$(qemu_of "$arch")
+			kind "musl-$arch"
+			if ! build_tests "$BUILD/$KIND" tests/test_*.c; then
+				run_test "build-$arch" false
+				continue
+			fi
+			for file in tests/test_*.c; do
+				name=$(basename "$file" .c)
+				start_test "$name-$arch" env TEST_UNDER="$qemu" timeout 600 "$qemu" "$BUILD/$KIND/$name"
+			done
+			wait_tests
+			if [ -x "$cases/check.sh" ]; then
+				printf '#!/bin/sh\nexec %s "%s" "$@"\n' "$qemu" "$BUILD/dispatch-$arch" >"$BUILD/$KIND/under-qemu"
+				chmod +x "$BUILD/$KIND/under-qemu"
+				run_test "cases-$arch" "$cases/check.sh" "$BUILD/$KIND/under-qemu" "${CASES:-.}" -q
+			fi
+			start_test "reproducible-$arch" same_elsewhere "$arch"
+			wait_tests
+		done
+	done
+	finish_tests
+}
+
+# same_elsewhere ARCH: another folder, another cache, another locale and umask; the libraries again, too.
+same_elsewhere() {
+	local other
+	other=$(mktemp -d)
+	cp -R ./*.c ./*.h build.sh deps.lock "$other"
+	[ ! -d assets ] || cp -R assets "$other"
+	(
+		umask 077
+		cd "$other"
+		env -u BUILD_DIR XDG_CACHE_HOME="$other/cache" DEPS_DIR="$CACHE/sources" LC_ALL=C.UTF-8 TZ=Pacific/Apia ./build.sh cross "$1"
+	) && cmp "$BUILD/dispatch-$1" "$other/build/dispatch-$1" || { rm -rf "$other"; return 1; }
+	rm -rf "$other"
+}
+
 demo() {
 	build
 	"$BUILD/dispatch" run config-changed --charm examples/flask --state examples/flask/state.yaml
@@ -702,6 +789,9 @@ help() {
 		  (none)           build it; a second time only what has changed
 		  demo             build it, and run config-changed of examples/flask on the simulator
 		  test             all tests
+		  cross [ARCH...]  build/dispatch-ARCH for amd64, arm64, ppc64el, s390x, riscv64
+		  test-cross [ARCH...]   those, tested under qemu-user, and that each comes out the same twice
+		  link SOURCE OUT  a helper of the tests, with its own main()
 		  fuzz [MINUTES]   the fuzzers, for longer (10)
 		  deps [KIND...]   only the libraries
 		  objects [KIND]   compile all files, and go on after one that does not compile
@@ -722,6 +812,9 @@ build) build ;;
 demo) demo ;;
 test) test_all ;;
 fuzz) fuzz_long "$@" ;;
+cross) cross "$@" ;;
+test-cross) test_cross "$@" ;;
+link) link_program "$@" ;;
 deps) for k in "${@:-musl}"; do kind "$k"; deps; say "$k: $DEPS"; done ;;
 objects) kind "${1:-glibc}"; deps; with_lock generate; objects "$BUILD/$KIND" -- $(sources) "$BUILD"/gen/{version,assets}.c ;;
 flags) kind "${1:-glibc}"; deps >&2; say "${CFLAGS[@]} ${INCLUDES[@]} -I." ;;
