@@ -129,6 +129,11 @@ static bool charm_name(struct str s)
 	return true;
 }
 
+bool lint_name(struct str s)
+{
+	return project_name(s) && charm_name(s);
+}
+
 /* Of a relation: words of lower case and digits, joined by single hyphens or underscores. */
 static bool endpoint_name(struct str s)
 {

@@ -25,6 +25,8 @@ struct str finding_text(struct arena *, const struct finding *);
 /* {"file", "line", "column", "rule", "message", "advice"} of each. */
 struct node *findings_node(struct arena *, const struct findings *);
 
+/* Can charmcraft and Juju both take this name for a charm? */
+bool lint_name(struct str);
 /* charmcraft's rules for a project whose extension has been expanded; the tree has the positions of what the user wrote, and file is
  * where that came from. */
 void lint_charmcraft(const struct node *expanded, const char *file, struct findings *);
