@@ -214,12 +214,13 @@ static int change_wait(struct pebble *p, struct arena **scratch, struct str id, 
 {
 	bool can_wait = true;
 
-	for (;;) {
+	/* Asked at least once, also where the deadline went by with something else. */
+	for (bool asked = false; ; asked = true) {
 		int64_t left = deadline - clock_ms(), slice = left < WAIT_SLICE ? left : WAIT_SLICE;
 		struct str target;
 		struct reply reply;
 
-		if (left <= 0)
+		if (asked && left <= 0)
 			return err_set(err, ERR_WAITING, "pebble: change " FMT " is not ready in time", ARG(id));
 		if (slice < WAIT_LEAST)
 			slice = WAIT_LEAST;
@@ -809,7 +810,7 @@ static struct node *exec_body(struct arena *arena, const struct exec *exec)
 	NODE_EACH(variable, exec->environment)
 		if (node_text(variable).p)
 			node_put(arena, environment, variable->key, node_str(arena, variable->text));
-	if (environment->count > 0)
+	if (exec->environment)
 		node_put(arena, body, S("environment"), environment);
 	put_given(arena, body, "working-dir", exec->working_dir);
 	put_given(arena, body, "user", exec->user);
