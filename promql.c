@@ -459,7 +459,7 @@ static int selector(struct reader *r, size_t named, struct value *out)
 	}
 	next(r);
 	while (r->token != T_RIGHT_BRACE) {
-		bool metric, takes_empty;
+		bool metric = false, takes_empty = false;
 		if (matcher(r, &metric, &takes_empty) < 0)
 			return -1;
 		if (metric && named)
