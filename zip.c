@@ -108,7 +108,7 @@ int zip_write(struct arena *a, const struct zip_member *members, size_t n, struc
 {
 	struct entry *entries = arena_alloc(a, (n + 1) * sizeof *entries);
 	struct buf b = { .arena = a };
-	size_t total = 0, directory;
+	size_t total = 0, directory, size;
 
 	if (n > MAX_ZIP_MEMBERS)
 		return err_set(err, ERR_INPUT, "%zu files are more than an archive holds (%d)", n, MAX_ZIP_MEMBERS);
@@ -154,18 +154,15 @@ int zip_write(struct arena *a, const struct zip_member *members, size_t n, struc
 		put32(&b, e->offset);
 		buf_add(&b, e->member->name);
 	}
+	size = b.n - directory;
 	put32(&b, 0x06054b50);
-	put16(&b, 0);
+	put16(&b, 0);                     /* this disk, and that of the directory */
 	put16(&b, 0);
 	put16(&b, (unsigned)n);
 	put16(&b, (unsigned)n);
-	{
-		size_t size = b.n - directory;
-
-		put32(&b, (uint32_t)size);
-		put32(&b, (uint32_t)directory);
-	}
-	put16(&b, 0);
+	put32(&b, (uint32_t)size);
+	put32(&b, (uint32_t)directory);
+	put16(&b, 0);                     /* no comment */
 	*archive = buf_str(&b);
 	return 0;
 }
