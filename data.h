@@ -101,6 +101,7 @@ struct node {
 	struct node *child, *last; /* lists and maps, in order */
 	struct node *next;
 	size_t count;              /* children */
+	bool   hangs;              /* it is a child of another node */
 	int line, column;          /* from 1, where the text had it; 0 when made here */
 	int key_line, key_column;  /* of a member of a map: where its key stands, likewise */
 };
@@ -111,8 +112,8 @@ struct node *node_bool(struct arena *, bool);
 /* In a map. node_get takes NULL and non-maps for empty ones. */
 struct node *node_get(const struct node *map, const char *key);
 struct node *node_find(const struct node *map, struct str key);
-void node_put(struct arena *, struct node *map, struct str key, struct node *value);  /* replaces in place; copies the
-                                              * value's head if it already hangs in another tree */
+/* A value that already hangs in another tree is put in as a copy of its head, with the same children; any other as itself. */
+void node_put(struct arena *, struct node *map, struct str key, struct node *value);  /* in the place of one of that key */
 void node_puts(struct arena *, struct node *map, const char *key, struct str text);   /* a string member */
 void node_del(struct node *map, struct str key);
 void node_add(struct arena *, struct node *list, struct node *value);

@@ -69,32 +69,50 @@ void node_append(struct node *parent, struct node *value)
 		parent->child = value;
 	parent->last = value;
 	parent->count++;
+	value->hangs = true;
 }
 
-/* A head of its own for a value that is to hang in a tree; its children are shared. */
-static struct node *node_head(struct arena *a, const struct node *value)
+/* The value itself if it hangs nowhere, else a head of its own; its children are shared. */
+static struct node *node_free(struct arena *a, struct node *value)
 {
-	struct node *n = NEW(a, struct node);
+	struct node *n;
 
+	if (!value->hangs)
+		return value;
+	n = NEW(a, struct node);
 	*n = *value;
 	n->next = NULL;
+	n->hangs = false;
 	return n;
+}
+
+static void node_replace(struct node *map, struct node *old, struct node *value)
+{
+	struct node **link = &map->child;
+
+	while (*link != old)
+		link = &(*link)->next;
+	*link = value;
+	value->next = old->next;
+	value->hangs = true;
+	if (map->last == old)
+		map->last = value;
+	old->next = NULL;
+	old->hangs = false;
 }
 
 void node_put(struct arena *a, struct node *map, struct str key, struct node *value)
 {
-	struct node *old = node_find(map, key), *next;
+	struct node *old = node_find(map, key);
 
-	if (old) {
-		next = old->next;
-		*old = *value;
-		old->key = key;
-		old->next = next;
-	} else {
-		value = node_head(a, value);
-		value->key = key;
+	if (old == value)
+		return;
+	value = node_free(a, value);
+	value->key = key;
+	if (old)
+		node_replace(map, old, value);
+	else
 		node_append(map, value);
-	}
 }
 
 void node_puts(struct arena *a, struct node *map, const char *key, struct str text)
@@ -116,13 +134,15 @@ void node_del(struct node *map, struct str key)
 		if (map->last == n)
 			map->last = before;
 		map->count--;
+		n->next = NULL;
+		n->hangs = false;
 		return;
 	}
 }
 
 void node_add(struct arena *a, struct node *list, struct node *value)
 {
-	node_append(list, node_head(a, value));
+	node_append(list, node_free(a, value));
 }
 
 struct str node_text(const struct node *n)
@@ -200,9 +220,11 @@ struct node *node_copy(struct arena *a, const struct node *from)
 
 	if (!from)
 		return NULL;
-	n = node_head(a, from);
-	n->child = n->last = NULL;
+	n = NEW(a, struct node);
+	*n = *from;
+	n->child = n->last = n->next = NULL;
 	n->count = 0;
+	n->hangs = false;
 	NODE_EACH (c, from)
 		node_append(n, node_copy(a, c));
 	return n;
@@ -265,10 +287,12 @@ void index_put(struct key_index *ix, struct node *map, struct node *value)
 	struct node *old = index_find(ix, map, value->key);
 
 	if (old) {
+		/* In place: the index points at it. The value hangs nowhere, and nobody else knows it. */
 		struct node *next = old->next;
 
 		*old = *value;
 		old->next = next;
+		old->hangs = true;
 		return;
 	}
 	node_append(map, value);

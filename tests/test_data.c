@@ -177,7 +177,17 @@ static void tree(void)
 	CHECK_STR(json_text(a, list, 0), S("[-5, true, \"2\"]"));
 	CHECK(node_true(list->child->next) && !node_true(list->child) && !node_true(NULL), "truth");
 	CHECK(!node_gets(map, "l").p && !node_gets(NULL, "x").p && !node_get(list, "x"), "no text");
-	CHECK(node_size(map) == 3 && node_size(list) == 4, "sizes");
+	x = node_new(a, NODE_MAP);
+	node_add(a, list, x);
+	node_puts(a, x, "later", S("seen"));
+	CHECK_STR(node_gets(list->last, "later"), S("seen"));
+	y = node_new(a, NODE_LIST);
+	node_put(a, map, S("c"), x);
+	node_put(a, map, S("l"), y);
+	node_add(a, y, node_int(a, 1));
+	CHECK_STR(json_text(a, map, 0), S("{\"l\": [1], \"c\": {\"later\": \"seen\"}}"));
+	CHECK(list->last == x && x->next == NULL && node_get(map, "c") != x, "a value that hangs elsewhere comes as a copy");
+	CHECK(node_size(map) == 5 && node_size(list) == 6, "sizes");
 	CHECK(strcmp(node_kind_name(list), "a list") == 0 && strcmp(node_kind_name(NULL), "nothing") == 0, "kinds");
 	CHECK(json_parse(a, S("[1, 2.0, 9007199254740993]"), &x, &err) == 0 && json_parse(a, S("[1.0, 2, 9007199254740992]"), &y, &err) == 0, "parsed");
 	CHECK(node_equal(x->child, y->child) && node_equal(x->child->next, y->child->next), "numbers by value");
