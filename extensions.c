@@ -298,10 +298,10 @@ static struct node *snippet_parts(struct arena *a, int generation, const char *f
 
 	node_puts(a, charm, "plugin", generation == 1 ? S("charm") : S("uv"));
 	node_puts(a, charm, "source", S("."));
-	node_put(a, charm, S("build-snaps"), generation == 1 ? LIST(a, "rustup") : LIST(a, "astral-uv", "rustup"));
-	node_puts(a, charm, "override-build", S("rustup default stable\ncraftctl default"));
 	if (generation == 2)
 		node_put(a, charm, S("uv-groups"), LIST(a, "charmlibs-pydeps"));
+	node_put(a, charm, S("build-snaps"), generation == 1 ? LIST(a, "rustup") : LIST(a, "astral-uv", "rustup"));
+	node_puts(a, charm, "override-build", S("rustup default stable\ncraftctl default"));
 	node_put(a, parts, S("charm"), charm);
 	if (generation == 2 && folder && stat(str_f(a, "%s/paas-config.yaml", folder).p, &st) == 0 && S_ISREG(st.st_mode)) {
 		config = node_new(a, NODE_MAP);

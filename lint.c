@@ -337,14 +337,28 @@ static void check_platform(const struct lint *l, const struct node *p)
 	check_architectures(l, p, "build-for", 1);
 }
 
+static struct str base_of(const struct node *entry)
+{
+	struct str text = node_text(node_is(entry, NODE_LIST) ? entry->child : entry);
+	ptrdiff_t colon = str_rfind(text, ':');
+
+	return str_sub(text, 0, colon < 0 ? 0 : (size_t)colon);
+}
+
 static void check_platforms(const struct lint *l, const struct node *project)
 {
 	const struct node *platforms = node_get(project, "platforms");
 
-	NODE_EACH (p, node_is(platforms, NODE_MAP) ? platforms : NULL)
+	NODE_EACH (p, node_is(platforms, NODE_MAP) ? platforms : NULL) {
 		check_platform(l, p);
-	if (platforms && (platforms->kind == NODE_NULL || (platforms->kind == NODE_MAP && platforms->count == 0)))
-		finding_add(l->out, l->file, platforms, "platform", "write amd64: below it", "there is no platform");
+		/* Where neither the project nor the label says the base, both sides must say the same one. */
+		if (!member(project, "base") && str_find(p->key, '@') < 0 && member(p, "build-on") && member(p, "build-for") &&
+		    !str_eq(base_of(node_get(p, "build-on")), base_of(node_get(p, "build-for"))))
+			finding_add(l->out, l->file, p, "base", "write the same base before each architecture, as in ubuntu@24.04:amd64",
+			            "Platform '" FMT "' has mismatched bases in the 'build-on' and 'build-for' entries", ARG(p->key));
+	}
+	if (platforms && platforms->kind == NODE_NULL)
+		finding_add(l->out, l->file, platforms, "platform", "write amd64: below it", "'platforms' is empty");
 }
 
 static void check_legacy_base(const struct lint *l, const struct node *base)
@@ -766,7 +780,11 @@ static void metadata_rules(const struct lint *l, const struct node *metadata)
 /* The base and the architecture of each platform go into the manifest, which Juju reads. */
 static void check_manifest(const struct lint *l, const struct node *project)
 {
-	NODE_EACH (p, node_is(node_get(project, "platforms"), NODE_MAP) ? node_get(project, "platforms") : NULL) {
+	const struct node *platforms = node_get(project, "platforms");
+
+	if (node_is(platforms, NODE_MAP) && platforms->count == 0)
+		finding_add(l->out, l->file, platforms, "platform", "write amd64: below it", "there is no platform");
+	NODE_EACH (p, node_is(platforms, NODE_MAP) ? platforms : NULL) {
 		const struct node *build_for = member(p, "build-for");
 		struct str target = !build_for ? p->key : node_text(build_for->kind == NODE_LIST ? build_for->child : build_for);
 		struct str name = architecture_of(target);
