@@ -702,6 +702,53 @@ fuzz_long() {
 	finish_tests
 }
 
+# build_both FOLDER: tests and the program in one folder, without sanitizers.
+build_both() {
+	build_tests "$1" tests/test_*.c && objects "$1" "${OWN_FLAGS[@]}" -- main.c && link "$1/dispatch" "$1/main.o" "$1/parts.a"
+}
+
+# coverage [FILE.c...]: the branches of our own code that the tests take; of the files named, those they do not.
+coverage() {
+	local folder=$BUILD/coverage file name cases=../shared
+	build
+	kind glibc
+	deps
+	OWN_FLAGS=(-O0 --coverage -fprofile-update=atomic)
+	build_both "$folder"
+	find "$folder" -name '*.gcda' -delete
+	start_tests
+	for file in tests/test_*.c; do
+		name=$(basename "$file" .c)
+		start_test "$name" timeout 600 "$folder/$name"
+	done
+	wait_tests
+	python_env
+	for file in tests/test_*.py; do
+		name=$(basename "$file" .py)
+		case $name in test_build | test_sbom) continue ;; esac
+		start_test "$name" env DISPATCH="$folder/dispatch" BUILD="$BUILD" timeout 600 "$VENV/bin/python" -B "$file"
+	done
+	wait_tests
+	if [ -x "$cases/check.sh" ] && command -v go >/dev/null; then
+		run_test cases "$cases/check.sh" "$folder/dispatch" "${CASES:-.}" -q
+	fi
+	finish_tests || true
+	python3 tests/coverage.py "$folder" "$@"
+}
+
+# mutants [COUNT [FILE.c...]]: that the tests notice when our code is changed.
+mutants() {
+	local folder=$BUILD/mutants
+	kind asan-gcc
+	deps
+	python_env
+	OWN_FLAGS=(-O0 -g0 "${SANITIZE[@]}")
+	build_both "$folder"
+	COMPILE="${CC[*]} ${CFLAGS[*]} ${OWN_FLAGS[*]} -std=c11 -D_GNU_SOURCE ${INCLUDES[*]}" LINK="${CC[*]} ${CFLAGS[*]} ${OWN_FLAGS[*]}" \
+		LINK_LIBS="${LIBS[*]}" JOBS=$JOBS ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 \
+		"$VENV/bin/python" -B tests/mutants.py "$folder" "${@:-200}"
+}
+
 # link_program SOURCE OUT: a helper of the tests, with its own main(), under the sanitizers.
 link_program() {
 	kind asan-gcc
@@ -777,6 +824,74 @@ same_elsewhere() {
 	rm -rf "$other"
 }
 
+# What the executable is made of, as SPDX 2.3. The same executable gives the same text: its date is the last commit's.
+sbom() {
+	local name version hash file licence ours epoch=0
+	build
+	ours=$(sha256sum <"$BUILD/dispatch" | cut -d ' ' -f 1)
+	[ ! -e .git ] || epoch=$(git log -1 --format=%ct)
+	{
+		cat <<-END
+			{
+			  "spdxVersion": "SPDX-2.3",
+			  "dataLicense": "CC0-1.0",
+			  "SPDXID": "SPDXRef-DOCUMENT",
+			  "name": "dispatch-$VERSION-$ARCH",
+			  "documentNamespace": "https://spdx.org/spdxdocs/dispatch-$VERSION-$ARCH-$ours",
+			  "creationInfo": {
+			    "created": "$(date -u -d "@${SOURCE_DATE_EPOCH:-$epoch}" +%Y-%m-%dT%H:%M:%SZ)",
+			    "creators": ["Tool: build.sh-$VERSION"]
+			  },
+			  "packages": [
+			    {
+			      "name": "monocharm", "SPDXID": "SPDXRef-monocharm", "versionInfo": "$VERSION",
+			      "packageFileName": "dispatch", "downloadLocation": "NOASSERTION", "filesAnalyzed": false,
+			      "checksums": [{ "algorithm": "SHA256", "checksumValue": "$ours" }],
+			      "licenseConcluded": "Apache-2.0", "licenseDeclared": "Apache-2.0", "copyrightText": "NOASSERTION",
+			      "primaryPackagePurpose": "APPLICATION"
+			    }
+		END
+		while read -r name version hash file licence; do
+			cat <<-END
+				    , {
+				      "name": "$name", "SPDXID": "SPDXRef-$name", "versionInfo": "$version",
+				      "packageFileName": "$file", "downloadLocation": "NOASSERTION", "filesAnalyzed": false,
+				      "sourceInfo": "the upstream tarball of Debian's source package $name, compiled in part and without changes",
+				      "checksums": [{ "algorithm": "SHA256", "checksumValue": "$hash" }],
+				      "licenseConcluded": "$licence", "licenseDeclared": "$licence", "copyrightText": "NOASSERTION",
+				      "externalRefs": [{ "referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl",
+				        "referenceLocator": "pkg:generic/$name@$version?checksum=sha256:$hash" }],
+				      "primaryPackagePurpose": "LIBRARY"
+				    }
+			END
+		done < <(lock)
+		# gcc's helpers for what the processor has no instruction for; named only if any is linked.
+		if libgcc_linked; then
+			cat <<-END
+				    , {
+				      "name": "libgcc", "SPDXID": "SPDXRef-libgcc", "versionInfo": "$("${CC[@]}" -dumpfullversion)",
+				      "downloadLocation": "NOASSERTION", "filesAnalyzed": false,
+				      "sourceInfo": "from the compiler: $("${CC[@]}" --version | head -n 1)",
+				      "licenseConcluded": "GPL-3.0-or-later WITH GCC-exception-3.1",
+				      "licenseDeclared": "GPL-3.0-or-later WITH GCC-exception-3.1", "copyrightText": "NOASSERTION",
+				      "primaryPackagePurpose": "LIBRARY"
+				    }
+			END
+		fi
+		echo '  ],'
+		echo '  "relationships": ['
+		echo '    { "spdxElementId": "SPDXRef-DOCUMENT", "relationshipType": "DESCRIBES", "relatedSpdxElement": "SPDXRef-monocharm" }'
+		for name in $(lock | cut -d ' ' -f 1) $(if libgcc_linked; then echo libgcc; fi); do
+			echo "    , { \"spdxElementId\": \"SPDXRef-monocharm\", \"relationshipType\": \"STATIC_LINK\", \"relatedSpdxElement\": \"SPDXRef-$name\" }"
+		done
+		echo '  ]'
+		echo '}'
+	} | replace "$BUILD/sbom.spdx.json"
+	say "$BUILD/sbom.spdx.json"
+}
+
+libgcc_linked() { link "$BUILD/$KIND/traced" "${OBJECTS[@]}" -Wl,--trace | grep -q 'libgcc\.a.*\.o'; }
+
 demo() {
 	build
 	"$BUILD/dispatch" run config-changed --charm examples/flask --state examples/flask/state.yaml
@@ -789,9 +904,12 @@ help() {
 		  (none)           build it; a second time only what has changed
 		  demo             build it, and run config-changed of examples/flask on the simulator
 		  test             all tests
+		  coverage [FILE.c...]   branches that the tests take; of FILE, those they do not
+		  mutants [COUNT [FILE.c...]]   change our code in COUNT places (200), one at a time: does a test notice?
 		  cross [ARCH...]  build/dispatch-ARCH for amd64, arm64, ppc64el, s390x, riscv64
 		  test-cross [ARCH...]   those, tested under qemu-user, and that each comes out the same twice
 		  link SOURCE OUT  a helper of the tests, with its own main()
+		  sbom             build/sbom.spdx.json: versions, sources, licences and hashes of all that is in it
 		  fuzz [MINUTES]   the fuzzers, for longer (10)
 		  deps [KIND...]   only the libraries
 		  objects [KIND]   compile all files, and go on after one that does not compile
@@ -812,6 +930,9 @@ build) build ;;
 demo) demo ;;
 test) test_all ;;
 fuzz) fuzz_long "$@" ;;
+sbom) sbom ;;
+coverage) coverage "$@" ;;
+mutants) mutants "$@" ;;
 cross) cross "$@" ;;
 test-cross) test_cross "$@" ;;
 link) link_program "$@" ;;

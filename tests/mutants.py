@@ -1,0 +1,238 @@
+"""Changes our own code mechanically, one place at a time, and sees whether a test notices.
+
+    mutants.py FOLDER COUNT [FILE.c...]
+
+FOLDER holds the objects, the test programs and the program itself as build.sh made them (with ASan and UBSan). COUNT places are drawn with a
+fixed seed from all files, or from those named. Kinds: a comparison turned, a constant moved, a statement dropped, a condition negated, a
+table's row changed. A mutant that does not compile, or compiles to the very same code, is none: another is drawn. Survivors that
+tests/survivors names with a reason ("file.c | kind | the line as it was # reason") are shown with it. build.sh gives the commands in the
+environment: COMPILE, LINK, LINK_LIBS."""
+import concurrent.futures
+import hashlib
+import os
+import pathlib
+import random
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+WANTED = 95.0
+SEED = 20240607
+LIMIT = 60   # seconds for one test program: a mutant that hangs is caught
+FAULTS = {"test_faults"}   # minutes long; it runs last
+NOT_OF_THE_PROGRAM = {"test_build", "test_sbom"}
+
+OPPOSITE = {"==": "!=", "!=": "==", "<": ">=", ">": "<=", "<=": ">", ">=": "<", "&&": "||", "||": "&&"}
+MOVED = {"<": "<=", ">": ">=", "<=": "<", ">=": ">"}
+
+
+def blank(text):
+    """The text with comments and literals blanked out, of the same length, so that places agree."""
+    pattern = r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\''
+    return re.sub(pattern, lambda m: re.sub(r"[^\n]", " ", m.group()), text, flags=re.S)
+
+
+def tables(code):
+    """Where static const tables stand: [(from, to)]."""
+    found = []
+    for match in re.finditer(r"^(?:static )?const struct [^;{}=]*(?:\{[^{}]*\}[^;{}=]*)?=\s*\{", code, re.M):
+        depth, at = 1, match.end()
+        while depth and at < len(code):
+            depth += {"{": 1, "}": -1}.get(code[at], 0)
+            at += 1
+        found.append((match.end(), at))
+    return found
+
+
+def closing(code, at):
+    depth = 0
+    while at < len(code):
+        depth += {"(": 1, ")": -1}.get(code[at], 0)
+        if depth == 0:
+            return at
+        at += 1
+    return None
+
+
+def candidates(text):
+    """[(kind, from, to, replacement)] in a file's text."""
+    code = blank(text)
+    rows = tables(code)
+    in_table = lambda at: any(a <= at < b for a, b in rows)
+    found = []
+    for match in re.finditer(r"(?<![-<>=!&|+*/%^])(==|!=|<=|>=|<|>|&&|\|\|)(?![<>=&|])", code):
+        operator, line = match.group(), code[code.rfind("\n", 0, match.start()) + 1:match.start()]
+        if line.lstrip().startswith("#") or in_table(match.start()):
+            continue
+        found.append(("comparison turned", match.start(), match.end(), OPPOSITE[operator]))
+        if operator in MOVED:
+            found.append(("comparison turned", match.start(), match.end(), MOVED[operator]))
+    for match in re.finditer(r"(?<![\w.])(\d+)(?![\w.])", code):
+        line = code[code.rfind("\n", 0, match.start()) + 1:match.start()]
+        if not line.lstrip().startswith("#"):
+            found.append(("table's row changed" if in_table(match.start()) else "constant moved", match.start(), match.end(), str(int(match.group(), 10) + 1)))
+    for match in re.finditer(r"^\t+(?!return|goto|break|continue|case|default|static|const|struct|enum|int|bool|char|size_t|unsigned|long|else|do|if|for|while|va_)"
+                             r"(?:[\w>.*\[\]()-]+ *(?:=|\+=|-=|\|=)[^=]|\w+\(|[\w>.*\[\]()-]+(?:\+\+|--);)[^;{}]*;", code, re.M):
+        if not in_table(match.start()):
+            start = match.start() + len(match.group()) - len(match.group().lstrip("\t"))
+            found.append(("statement dropped", start, match.end(), ";"))
+    for match in re.finditer(r"\b(?:if|while) (\()", code):
+        end = closing(code, match.start(1))
+        if end:
+            found.append(("condition negated", match.start(1), end + 1, "(!" + text[match.start(1):end + 1] + ")"))
+    for begin, end in rows:
+        for match in re.finditer(r'"((?:\\.|[^"\\\n])*)"', text[begin:end]):
+            at = begin + match.start()
+            if code[at] == " " and text[at] == '"' and not inside_comment(text, code, at):
+                found.append(("table's row changed", at, begin + match.end(), '"' + match.group(1) + 'x"' if match.group(1) else '"x"'))
+        for match in re.finditer(r"\b(true|false)\b", code[begin:end]):
+            found.append(("table's row changed", begin + match.start(), begin + match.end(), "false" if match.group() == "true" else "true"))
+    return found
+
+
+def inside_comment(text, code, at):
+    return text.rfind("/*", 0, at) > text.rfind("*/", 0, at)
+
+
+def describe(text, kind, begin, end, replacement):
+    line = text.count("\n", 0, begin) + 1
+    before = text.splitlines()[line - 1].strip()
+    return line, before, f"{text[begin:end].splitlines()[0].strip()[:50]} -> {replacement.splitlines()[0][:50]}"
+
+
+class Bench:
+    """The folder of objects, and how to make and try a mutant."""
+    def __init__(self, folder):
+        self.folder = folder
+        self.compile = shlex.split(os.environ["COMPILE"])
+        self.linker = shlex.split(os.environ["LINK"])
+        self.libs = shlex.split(os.environ["LINK_LIBS"])
+        tests = sorted(ROOT.glob("tests/test_*.c"))
+        self.programs = sorted((t.stem for t in tests), key=lambda name: (name in FAULTS, (ROOT / "tests" / f"{name}.c").stat().st_size))
+        self.scripts = [t for t in sorted(ROOT.glob("tests/test_*.py")) if t.stem not in NOT_OF_THE_PROGRAM]
+        self.uses = {name: self.members(name) for name in self.programs}
+
+    def members(self, name):
+        """Which of our objects a test program takes in: only these can matter to it."""
+        out = subprocess.run([*self.linker, str(self.folder / f"tests.{name}.o"), str(self.folder / "parts.a"), *self.libs, "-o", os.devnull, "-Wl,--trace"],
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        return set(re.findall(r"parts\.a[():]+([\w.]+)\.o", out.stdout))
+
+    def link(self, objects, out):
+        """The mutant's object comes before the archive, whose own one then stays out."""
+        return subprocess.run([*self.linker, *objects, str(self.folder / "parts.a"), *self.libs, "-o", str(out)], stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL).returncode == 0
+
+    def object(self, file, text, out):
+        source = out.parent / f"src-{file}"
+        source.write_text(text)
+        done = subprocess.run([*self.compile, "-w", "-iquote", str(ROOT), "-c", str(source), "-o", str(out)], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return done.returncode == 0
+
+    def code(self, path):
+        """Only what would run or be read: not the debugging information, where line and text differ anyway."""
+        out = subprocess.run(["objcopy", "--strip-debug", str(path), "/dev/stdout"], stdout=subprocess.PIPE).stdout
+        return hashlib.sha256(out).hexdigest()
+
+    def run(self, command, env=None):
+        process = subprocess.Popen(command, cwd=ROOT, env=os.environ | (env or {}), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL, start_new_session=True)
+        try:
+            return process.wait(LIMIT if "test_faults" not in command[-1] else 4 * LIMIT) == 0
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, 9)
+            process.wait()
+            return False
+
+    def caught_by(self, file, path, folder):
+        """The name of the test that notices, or None."""
+        stem = file.removesuffix(".c")
+        slow = []
+        for name in self.programs:
+            if stem not in self.uses[name]:
+                continue
+            if name in FAULTS:
+                slow.append(name)
+            elif not self.try_program(name, path, folder):
+                return name
+        program = folder / "dispatch"
+        objects = [str(path)] if stem == "main" else [str(self.folder / "main.o"), str(path)]
+        if self.link(objects, program):
+            for script in self.scripts:
+                if not self.run([sys.executable, "-B", str(script)], {"DISPATCH": str(program), "BUILD": str(folder)}):
+                    return script.stem
+        for name in slow:
+            if not self.try_program(name, path, folder):
+                return name
+        return None
+
+    def try_program(self, name, path, folder):
+        out = folder / name
+        if not self.link([str(self.folder / f"tests.{name}.o"), str(path)], out):
+            return True
+        good = self.run([str(out)])
+        out.unlink()
+        return good
+
+
+def survivors():
+    """{(file, kind, line's text): reason}"""
+    named = {}
+    path = ROOT / "tests" / "survivors"
+    for line in path.read_text().splitlines() if path.exists() else ():
+        if line.strip() and not line.startswith("#"):
+            what, _, reason = line.rpartition(" # ")
+            named[tuple(part.strip() for part in what.split(" | "))] = reason.strip()
+    return named
+
+
+def main():
+    folder, count, files = pathlib.Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
+    bench = Bench(folder)
+    texts = {f.name: f.read_text() for f in sorted(ROOT.glob("*.c"))}
+    pool = [(name, *c) for name, text in texts.items() if not files or name in files for c in candidates(text)]
+    random.Random(SEED).shuffle(pool)
+    print(f"{len(pool)} places in {len(files) or len(texts)} files; {count} are drawn with the seed {SEED}", flush=True)
+    named, plain = survivors(), {}
+    results = []
+
+    def judge(mutant):
+        name, kind, begin, end, replacement = mutant
+        text = texts[name]
+        with tempfile.TemporaryDirectory() as temporary:
+            where = pathlib.Path(temporary)
+            if name not in plain and bench.object(name, text, where / "plain.o"):
+                plain[name] = bench.code(where / "plain.o")
+            if not bench.object(name, text[:begin] + replacement + text[end:], where / "mutant.o") or bench.code(where / "mutant.o") == plain.get(name):
+                return None
+            return mutant, bench.caught_by(name, where / "mutant.o", where)
+
+    with concurrent.futures.ThreadPoolExecutor(int(os.environ.get("JOBS", "2"))) as workers:
+        waiting, pool = iter(pool), None
+        running = {workers.submit(judge, m) for m, _ in zip(waiting, range(count))}
+        while running:
+            done, running = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
+            for future in done:
+                result = future.result()
+                if result is None:
+                    after = next(waiting, None)
+                    if after:
+                        running.add(workers.submit(judge, after))
+                    continue
+                (name, kind, begin, end, replacement), test = result
+                line, before, change = describe(texts[name], kind, begin, end, replacement)
+                reason = named.get((name, kind, before))
+                results.append((test, reason))
+                print(f"{'caught' if test else 'SURVIVED'} {name}:{line}: {kind}: {change}"
+                      + (f" ({test})" if test else f" | {before}" + (f" # {reason}" if reason else "")), flush=True)
+    caught = sum(1 for test, _ in results if test)
+    print(f"{caught} of {len(results)} caught: {100 * caught / max(len(results), 1):.1f}%; {WANTED:.0f}% wanted; "
+          f"{sum(1 for test, reason in results if not test and not reason)} survivors have no reason named")
+    return 0 if caught >= WANTED / 100 * len(results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
