@@ -649,7 +649,7 @@ static int channel_use(struct channel *c, struct err *err)
 		}
 	}
 	c->stream.from = c->stream.to - in.n;
-	return rc;
+	return rc < 0 ? err_wrap(err, "pebble") : 0;
 }
 
 /* Reads once from a channel that has something. A connection that ends or breaks has no more output; whether Pebble is lost
@@ -708,6 +708,10 @@ static int run_streams(struct run *r, struct err *err)
 	int64_t ask = clock_ms() + ASK_INTERVAL, until;
 	bool ready = false;
 
+	/* The first frames may have come along with the answers to the handshakes. */
+	for (size_t i = 0; i < CHANNELS; i++)
+		if (channel_use(&r->channels[i], err) < 0)
+			return not_itself(err);
 	while (!r->channels[STDIO].ended || !r->channels[STDERR].ended) {
 		until = ready || ask < r->deadline ? ask : r->deadline;
 		if (queue_input(r, err) < 0 || channels_poll(r, until, err) < 0)
@@ -752,8 +756,7 @@ static int handshake(struct run *r, int channel, struct err *err)
 	           !str_is(str_lower(p->arena, reply.head.upgrade), "websocket")) {
 		garbage(err, "no websocket");
 	} else {
-		/* The server may have been so quick that the first frames came along with its answer. */
-		rc = channel_use(c, err);
+		rc = 0;
 	}
 	trace_end(p->trace, span, rc < 0);
 	if (rc < 0 && err->kind != ERR_BLOCKED)
