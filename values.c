@@ -48,8 +48,9 @@ const char *value_int(struct arena *a, const struct node *value, struct str *dig
 		return NULL;
 	}
 	if (kind == NODE_FLOAT) {
-		double number = strtod(str_c(a, value->text), NULL);
-		if (!isfinite(number))
+		char *text = str_c(a, value->text), *end;
+		double number = strtod(text, &end);
+		if (*end || !isfinite(number))   /* .inf and .nan are words of YAML */
 			return "Input should be a finite number";
 		if (number != floor(number))
 			return "Input should be a valid integer, got a number with a fractional part";
