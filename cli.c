@@ -1,6 +1,7 @@
 /* cli.c: the commands that a person types, in one table: from it come parsing, help, completion, the manual page and the reference. */
 #include "cli.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,7 +132,9 @@ int cmd_help(struct cli *cli)
 void cli_print(const struct buf *out)
 {
 	if (out->n && (fwrite(out->p, 1, out->n, stdout) != out->n || fflush(stdout) != 0)) {
-		perror("dispatch: stdout");
+		/* A reader that has seen enough, as in `dispatch plan | head`, is no news. */
+		if (errno != EPIPE)
+			perror("dispatch: stdout");
 		exit(1);
 	}
 }

@@ -567,11 +567,13 @@ int simulator_load(struct arena *arena, struct str text, const char *name, const
 	struct simulator *s = NEW(arena, struct simulator);
 
 	*s = (struct simulator){ .arena = arena, .charm = charm, .name = name, .journal = node_new(arena, NODE_LIST) };
-	if (str_ends(str_of(name), ".json")) {
+	if (yaml_parse(arena, text, name, &s->state, err) < 0) {
+		/* Nearly all JSON is YAML, and read as such it knows its lines; the rest is JSON all the same. */
+		if (!str_ends(str_of(name), ".json"))
+			return -1;
+		err_clear(err);
 		if (json_parse(arena, text, &s->state, err) < 0)
 			return err_set(err, ERR_INPUT, "%s:%s", name, err->msg);
-	} else if (yaml_parse(arena, text, name, &s->state, err) < 0) {
-		return -1;
 	}
 	if (s->state->kind == NODE_NULL)
 		s->state = node_new(arena, NODE_MAP);
