@@ -337,26 +337,12 @@ static void check_platform(const struct lint *l, const struct node *p)
 	check_architectures(l, p, "build-for", 1);
 }
 
-static struct str base_of(const struct node *entry)
-{
-	struct str text = node_text(node_is(entry, NODE_LIST) ? entry->child : entry);
-	ptrdiff_t colon = str_rfind(text, ':');
-
-	return str_sub(text, 0, colon < 0 ? 0 : (size_t)colon);
-}
-
 static void check_platforms(const struct lint *l, const struct node *project)
 {
 	const struct node *platforms = node_get(project, "platforms");
 
-	NODE_EACH (p, node_is(platforms, NODE_MAP) ? platforms : NULL) {
+	NODE_EACH (p, node_is(platforms, NODE_MAP) ? platforms : NULL)
 		check_platform(l, p);
-		/* Where neither the project nor the label says the base, both sides must say the same one. */
-		if (!member(project, "base") && str_find(p->key, '@') < 0 && member(p, "build-on") && member(p, "build-for") &&
-		    !str_eq(base_of(node_get(p, "build-on")), base_of(node_get(p, "build-for"))))
-			finding_add(l->out, l->file, p, "base", "write the same base before each architecture, as in ubuntu@24.04:amd64",
-			            "Platform '" FMT "' has mismatched bases in the 'build-on' and 'build-for' entries", ARG(p->key));
-	}
 	if (platforms && platforms->kind == NODE_NULL)
 		finding_add(l->out, l->file, platforms, "platform", "write amd64: below it", "'platforms' is empty");
 }
@@ -777,6 +763,14 @@ static void metadata_rules(const struct lint *l, const struct node *metadata)
 			            "'" FMT "' is no term", ARG(node_text(term)));
 }
 
+static struct str base_of(const struct node *entry)
+{
+	struct str text = node_text(node_is(entry, NODE_LIST) ? entry->child : entry);
+	ptrdiff_t colon = str_rfind(text, ':');
+
+	return str_sub(text, 0, colon < 0 ? 0 : (size_t)colon);
+}
+
 /* The base and the architecture of each platform go into the manifest, which Juju reads. */
 static void check_manifest(const struct lint *l, const struct node *project)
 {
@@ -795,6 +789,11 @@ static void check_manifest(const struct lint *l, const struct node *project)
 		if (!member(project, "base") && str_find(p->key, '@') < 0 && str_find(target, '@') < 0)
 			finding_add(l->out, l->file, p, "base", "add base: ubuntu@24.04, or write ubuntu@24.04:amd64 for the platform",
 			            "nothing says the base of platform '" FMT "'", ARG(p->key));
+		/* Where neither the project nor the label says the base, both sides must say the same one. */
+		if (!member(project, "base") && str_find(p->key, '@') < 0 && member(p, "build-on") && member(p, "build-for") &&
+		    !str_eq(base_of(node_get(p, "build-on")), base_of(node_get(p, "build-for"))))
+			finding_add(l->out, l->file, p, "base", "write the same base before each architecture, as in ubuntu@24.04:amd64",
+			            "Platform '" FMT "' has mismatched bases in the 'build-on' and 'build-for' entries", ARG(p->key));
 	}
 }
 

@@ -260,13 +260,25 @@ static struct node *full_libs(struct arena *a, const struct node *libs)
 	return full;
 }
 
+/* Its plugin, which is its name unless it says another, and where it comes from stand first in a part. */
 static struct node *full_parts(struct arena *a, const struct node *parts)
 {
-	struct node *full = node_copy(a, parts);
+	struct node *full = node_new(a, NODE_MAP);
 
-	NODE_EACH (part, full)
-		if (part->kind == NODE_MAP && !node_get(part, "plugin"))
-			node_puts(a, part, "plugin", part->key);
+	NODE_EACH (part, parts) {
+		struct node *one = node_new(a, NODE_MAP), *source = node_get(part, "source");
+
+		if (part->kind != NODE_MAP) {
+			node_put(a, full, part->key, node_copy(a, part));
+			continue;
+		}
+		node_puts(a, one, "plugin", node_get(part, "plugin") ? node_gets(part, "plugin") : part->key);
+		if (source)
+			node_put(a, one, S("source"), node_copy(a, source));
+		NODE_EACH (key, part)
+			node_put(a, one, key->key, node_copy(a, key));
+		node_put(a, full, part->key, one);
+	}
 	return full;
 }
 
