@@ -438,27 +438,19 @@ static void reply_read(struct gob_reader *r, const struct type *t, struct cursor
 	}
 }
 
-/* A whole message. 1 when it completes the reply. */
-static int message_read(struct gob_reader *r, int64_t id, struct cursor *in)
+/* A whole message: a value of the type, or with NULL the definition of the type -id. 1 when it completes the reply. */
+static int message_read(struct gob_reader *r, const struct type *type, int64_t id, struct cursor *in)
 {
-	const struct type *t;
-
-	if (id < 0) {
+	if (!type) {
 		type_define(r, id, in);
 		return 0;
 	}
-	t = type_find(r, id);
-	if (!t) {
-		in->bad = true;
-		return 0;
-	}
-	reply_read(r, t, in);
-	if (!r->headed) {
-		r->headed = true;
-		r->spoke = r->spoke || !in->bad;
-		return 0;
-	}
-	return 1;
+	reply_read(r, type, in);
+	if (r->headed)
+		return 1;
+	r->headed = true;
+	r->spoke = r->spoke || !in->bad;
+	return 0;
 }
 
 struct gob_reader *gob_reader_new(struct arena *a)
@@ -517,6 +509,7 @@ int gob_reply_next(struct gob_reader *r, struct gob_reply *reply, struct err *er
 		const unsigned char *start = r->p ? (const unsigned char *)r->p + r->used : NULL;
 		struct cursor in = { start, r->n - r->used, false }, message;
 		uint64_t length = 0, id = 0;
+		const struct type *type = NULL;
 		int known, done;
 
 		r->missing = 0;
@@ -537,13 +530,13 @@ int gob_reply_next(struct gob_reader *r, struct gob_reply *reply, struct err *er
 		known = number_read(&message, &id);
 		if (known < 0 || (known == 0 && in.n >= length))
 			return no_gob(err);
-		if (known == 1 && (int_of(id) < 0 ? int_of(id) > -FIRST_TYPE : !type_find(r, int_of(id))))
+		if (known == 1 && int_of(id) > -FIRST_TYPE && !(type = type_find(r, int_of(id))))
 			return no_gob(err);
 		if (in.n < length) {
 			r->missing = (size_t)length - in.n;
 			return 0;
 		}
-		done = message_read(r, int_of(id), &message);
+		done = message_read(r, type, int_of(id), &message);
 		if (message.bad || message.n)
 			return no_gob(err);
 		r->used += (size_t)(in.p - start) + (size_t)length;

@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -60,6 +61,14 @@ static struct carrier *opened(struct place *p, const struct agent *g, struct tra
 		exit(TEST_END());
 	}
 	return c;
+}
+
+static struct carrier *tools_opened(struct place *p, int deadline)
+{
+	struct agent g = agent_at(p, NULL);
+
+	g.deadline = deadline;
+	return opened(p, &g, NULL);
 }
 
 /* One call: its outcome as text, "CODE OUTPUT|MESSAGE", or "error: ...". */
@@ -255,6 +264,64 @@ static void test_losses(struct place *p)
 	}
 }
 
+/* The connection ends between two calls, or a call is answered twice. */
+static void test_second_call(struct place *p)
+{
+	struct agent first = agent_at(p, in_folder(p, "first")), twice = agent_at(p, in_folder(p, "twice"));
+	struct tool_call calls[] = { { .argv = ARGV("echo", "1") }, { .argv = ARGV("next", "2") } };
+	struct carrier *c = opened(p, &first, NULL);
+	struct err err = { .arena = p->a };
+
+	CHECK(c->run(c, calls, 2, &err) < 0, "the second call was answered");
+	CHECK_STR(str_of(err.msg), S("agent socket: next: connection lost"));
+	CHECK_STR(calls[0].output, S("first"));
+	c->close(c);
+
+	c = opened(p, &twice, NULL);
+	CHECK(c->run(c, calls, 2, &err) < 0 && str_ends(str_of(err.msg), "a reply to no call"), "%s", err.msg);
+	c->close(c);
+	c = opened(p, &twice, NULL);
+	CHECK_STR(RUN(c, "echo", "1"), S("0 1|"));
+	CHECK_STR(RUN(c, "echo", "2"), S("error: agent socket: echo: a reply to no call"));
+	c->close(c);
+	CHECK(!exists(in_folder(p, "ran")), "a tool ran as well");
+}
+
+/* Signals interrupt every call of the kernel that waits. */
+static void nothing(int signal_number)
+{
+	(void)signal_number;
+}
+
+static void test_interrupted(struct place *p, bool agent)
+{
+	struct sigaction quiet = { .sa_handler = nothing }, before;
+	struct itimerval often = { { 0, 2000 }, { 0, 2000 } }, never = { 0 };
+	struct agent late = agent_at(p, in_folder(p, "v4")), hang = agent_at(p, in_folder(p, "hang"));
+	struct carrier *c;
+
+	hang.deadline = 100;
+	sigaction(SIGALRM, &quiet, &before);
+	setitimer(ITIMER_REAL, &often, NULL);
+	if (agent) {
+		c = opened(p, &late, NULL);
+		CHECK_STR(RUN(c, "late", "1"), S("0 1|"));
+		c->close(c);
+		c = opened(p, &hang, NULL);
+		CHECK_STR(RUN(c, "echo", "1"), S("error: agent socket: echo: no answer in time"));
+		c->close(c);
+	}
+	c = tools_opened(p, 0);
+	CHECK_STR(outcome(p, c, S("abc"), ARGV("count")), S("0 3\n|"));
+	CHECK_STR(RUN(c, "slow-end"), S("3 first\n|"));
+	c->close(c);
+	c = tools_opened(p, 200);
+	CHECK_STR(RUN(c, "hangs"), S("error: hook tool hangs: no answer in time"));
+	c->close(c);
+	setitimer(ITIMER_REAL, &never, NULL);
+	sigaction(SIGALRM, &before, NULL);
+}
+
 /* Somebody who does not speak gob has run nothing: the executables do. */
 static void test_no_gob(struct place *p)
 {
@@ -431,6 +498,7 @@ static void scripts_write(struct place *p)
 	script(p, "lingers", "#!/bin/sh\nexec sleep 1000 >&- 2>&-\n", 0700);
 	script(p, "slow-end", "#!/bin/sh\necho first\nexec >&- 2>&-\nsleep 0.05\nexit 3\n", 0700);
 	script(p, "noise", "#!/bin/sh\nexec cat /dev/zero\n", 0700);
+	script(p, "lament", "#!/bin/sh\nexec cat /dev/zero >&2\n", 0700);
 	script(p, "plain", "no program at all\n", 0700);
 	script(p, "hidden", "#!/bin/sh\necho hidden\n", 0600);
 }
@@ -445,14 +513,6 @@ static const char *files_of_a_child(struct place *p)
 	if (f)
 		pclose(f);
 	return line;
-}
-
-static struct carrier *tools_opened(struct place *p, int deadline)
-{
-	struct agent g = agent_at(p, NULL);
-
-	g.deadline = deadline;
-	return opened(p, &g, NULL);
 }
 
 static void test_tools(struct place *p)
@@ -501,6 +561,7 @@ static const struct { const char *tool, *want; } ends[] = {
 	{ "hangs", "error: hook tool hangs: no answer in time" },
 	{ "lingers", "error: hook tool lingers: no answer in time" },
 	{ "noise", "error: hook tool noise: its output is too long" },
+	{ "lament", "error: hook tool lament: its output is too long" },
 	{ "plain", "error: hook tool plain: Exec format error" },
 };
 
@@ -508,7 +569,7 @@ static void test_ends(struct place *p)
 {
 	for (size_t i = 0; i < LEN(ends); i++) {
 		int files = open_files();
-		struct carrier *c = tools_opened(p, strcmp(ends[i].tool, "noise") == 0 ? 0 : 200);
+		struct carrier *c = tools_opened(p, strstr(ends[i].want, "in time") ? 200 : 0);
 
 		CHECK_STR(RUN(c, ends[i].tool), str_of(ends[i].want));
 		CHECK_STR(RUN(c, "say", "more"), str_of(ends[i].want));
@@ -590,8 +651,10 @@ int main(void)
 		test_cut(p, "cut");
 		test_cut(p, "cut-later");
 		test_losses(p);
+		test_second_call(p);
 		test_no_gob(p);
 	}
+	test_interrupted(p, agent > 0);
 	test_choice(p);
 	test_nobody_accepts(p);
 	test_tools(p);

@@ -247,6 +247,9 @@ static const struct { const char *name, *stream, *want; } broken[] = {
 	{ "a field of a type that nobody defined", SERVER_HEADER HEADER_SEQ_0 BODY_OF_66 "05ff82010100", NO_GOB },
 	{ "a list with more items than bytes", SERVER_HEADER HEADER_SEQ_0 BODY_OF_66
 	  "0cff83020102ff840001060000" "06ff8201050100", NO_GOB },
+	{ "a map that breaks off in a key", SERVER_HEADER HEADER_SEQ_0 BODY_OF_66 "0dff83040102ff8400010c01040000" "07ff820101056100", NO_GOB },
+	{ "a text without a length", SERVER_HEADER "03ff8003", NO_GOB },
+	{ "a struct that breaks off in its first field", "0d7f030102ff800001020105610101", NO_GOB },
 	{ "over the limit", "fc04000001", "the reply is over 64 MiB" },
 	{ "over the limit with what came before", SERVER_HEADER "fc03ffffff", "the reply is over 64 MiB" },
 	{ "a reply of 2^64 - 1 bytes", "f8ffffffffffffffff", "the reply is over 64 MiB" },
@@ -285,6 +288,14 @@ static void test_nesting(struct arena *a)
 /* So many types and fields that no agent has. */
 static void test_many(struct arena *a)
 {
+	for (unsigned n = 64; n <= 65; n++) {
+		struct buf b = { .arena = a };
+
+		buf_add(&b, unhex(a, str_c(a, str_f(a, SERVER_HEADER "%02xff81030102ff820001%02x", 12 + n, n))));
+		for (unsigned i = 0; i < n + 2; i++)   /* nameless fields, and two ends */
+			buf_addc(&b, 0);
+		CHECK_STR(read_stream(a, buf_str(&b), b.n, b.n), n == 64 ? S("") : S(NO_GOB));
+	}
 	for (unsigned n = 63; n <= 65; n++) {
 		struct buf b = { .arena = a };
 		struct str got;

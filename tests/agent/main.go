@@ -131,18 +131,20 @@ type LaterHeader struct {
 	ServiceMethod string
 }
 
-// laterCodec is net/rpc's gob codec with the other header; shift is added to the numbers of its replies.
+// laterCodec is net/rpc's gob codec with the other header; shift is added to the numbers of its replies,
+// each of which may be sent twice.
 type laterCodec struct {
 	conn  io.ReadWriteCloser
 	in    *gob.Decoder
 	out   *gob.Encoder
 	write *bufio.Writer
 	shift uint64
+	twice bool
 }
 
-func newLaterCodec(conn io.ReadWriteCloser, shift uint64) *laterCodec {
+func newLaterCodec(conn io.ReadWriteCloser, shift uint64, twice bool) *laterCodec {
 	write := bufio.NewWriter(conn)
-	return &laterCodec{conn, gob.NewDecoder(conn), gob.NewEncoder(write), write, shift}
+	return &laterCodec{conn, gob.NewDecoder(conn), gob.NewEncoder(write), write, shift, twice}
 }
 
 func (c *laterCodec) ReadRequestHeader(r *rpc.Request) error { return c.in.Decode(r) }
@@ -154,6 +156,10 @@ func (c *laterCodec) WriteResponse(r *rpc.Response, body any) error {
 	}
 	if err := c.out.Encode(body); err != nil {
 		return err
+	}
+	if c.twice {
+		c.out.Encode(LaterHeader{r.Error, nil, r.Seq + c.shift, r.ServiceMethod})
+		c.out.Encode(body)
 	}
 	return c.write.Flush()
 }
@@ -187,10 +193,10 @@ func serve(conn io.ReadWriteCloser, jujuc any) {
 	server.ServeConn(conn)
 }
 
-func serveLater(conn io.ReadWriteCloser, shift uint64) {
+func serveLater(conn io.ReadWriteCloser, shift uint64, twice bool) {
 	server := rpc.NewServer()
 	server.RegisterName("Jujuc", JujucLater{})
-	server.ServeCodec(newLaterCodec(conn, shift))
+	server.ServeCodec(newLaterCodec(conn, shift, twice))
 }
 
 // useTypes lets gob number so many types that ours come behind them, as in an agent that has used it for other things.
@@ -208,12 +214,13 @@ func main() {
 	ways := map[string]func(net.Conn){
 		"v3":    func(c net.Conn) { serve(c, Jujuc3{}) },
 		"v4":    func(c net.Conn) { serve(c, Jujuc4{}) },
-		"later": func(c net.Conn) { serveLater(c, 0) },
+		"later": func(c net.Conn) { serveLater(c, 0, false) },
 		"bytes": func(c net.Conn) { serve(&pieces{c, -1}, Jujuc4{}) },
 		// The n-th connection, from 0, ends after n bytes of replies.
 		"cut":       func(c net.Conn) { serve(&pieces{c, int(atomic.AddInt64(&cut, 1)) - 1}, Jujuc4{}) },
-		"cut-later": func(c net.Conn) { serveLater(&pieces{c, int(atomic.AddInt64(&later, 1)) - 1}, 0) },
-		"numbers":   func(c net.Conn) { serveLater(c, 7) },
+		"cut-later": func(c net.Conn) { serveLater(&pieces{c, int(atomic.AddInt64(&later, 1)) - 1}, 0, false) },
+		"numbers":   func(c net.Conn) { serveLater(c, 7, false) },
+		"twice":     func(c net.Conn) { serveLater(c, 0, true) },
 		"no-jujuc":  func(c net.Conn) { rpc.NewServer().ServeConn(c) },
 		"text": func(c net.Conn) {
 			io.WriteString(c, "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
@@ -223,6 +230,14 @@ func main() {
 		"hang": func(c net.Conn) { io.Copy(io.Discard, c) },
 		"reset": func(c net.Conn) {
 			c.Read(make([]byte, 10))
+			c.Close()
+		},
+		"first": func(c net.Conn) { // answers the first call, and goes
+			in, out := gob.NewDecoder(c), gob.NewEncoder(c)
+			in.Decode(&rpc.Request{})
+			in.Decode(&Request4{})
+			out.Encode(rpc.Response{ServiceMethod: "Jujuc.Main"})
+			out.Encode(ExecResponse{Stdout: []byte("first")})
 			c.Close()
 		},
 		"limit": func(c net.Conn) { // a header, and then a body of 1 GiB
