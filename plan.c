@@ -158,6 +158,8 @@ static struct node *entry_after(struct arena *arena, const struct node *is, cons
 	NODE_EACH(member, layered) {
 		struct node *old = node_find(after, member->key);
 
+		if (str_is(member->key, "override"))
+			continue;
 		if (node_is(old, NODE_MAP) && node_is(member, NODE_MAP)) {
 			NODE_EACH(m, member)
 				node_put(arena, old, m->key, node_copy(arena, m));

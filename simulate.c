@@ -171,12 +171,14 @@ struct tool {
 static void refuse(struct tool *t, int code, const char *fmt, ...) PRINTF(3, 4);
 static void refuse(struct tool *t, int code, const char *fmt, ...)
 {
+	struct str what;
 	va_list args;
 
 	va_start(args, fmt);
-	t->call->code = code;
-	t->call->message = str_f(t->s->arena, "ERROR " FMT "\n", ARG(str_vf(t->s->arena, fmt, args)));
+	what = str_vf(t->s->arena, fmt, args);
 	va_end(args);
+	t->call->code = code;
+	t->call->message = str_f(t->s->arena, "ERROR " FMT "\n", ARG(what));
 }
 
 static void answer(struct tool *t, const struct node *n)

@@ -12,19 +12,23 @@ static const struct section { const char *key, *kind; } sections[] = {
 	{ "services", "service" }, { "checks", "check" }, { "log-targets", "log target" },
 };
 
-/* What is set in `from` counts: maps merge, lists append, all else replaces. */
+/* One entry over another, as Pebble does it: what is set counts, maps merge, lists append, and the first one's override stays. */
 static void merge(struct arena *arena, struct node *into, const struct node *from)
 {
 	NODE_EACH(item, from) {
 		struct node *old = node_find(into, item->key);
 
-		if (old && old->kind == NODE_MAP && item->kind == NODE_MAP)
-			merge(arena, old, item);
-		else if (old && old->kind == NODE_LIST && item->kind == NODE_LIST)
+		if (str_is(item->key, "override") || item->kind == NODE_NULL || (item->kind == NODE_STRING && !item->text.n))
+			continue;
+		if (old && old->kind == NODE_MAP && item->kind == NODE_MAP) {
+			NODE_EACH(member, item)
+				node_put(arena, old, member->key, node_copy(arena, member));
+		} else if (old && old->kind == NODE_LIST && item->kind == NODE_LIST) {
 			NODE_EACH(more, item)
 				node_add(arena, old, node_copy(arena, more));
-		else
+		} else {
 			node_put(arena, into, item->key, node_copy(arena, item));
+		}
 	}
 }
 
