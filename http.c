@@ -115,8 +115,9 @@ int stream_send(struct stream *s, const struct strs *pieces, struct err *err)
 			return 0;
 		for (size_t i = next; i < pieces->n && k < MAX_PIECES; i++, k++) {
 			size_t skip = i == next ? done : 0;
-			v[k].iov_base = (char *)(uintptr_t)pieces->v[i].p + skip;   /* sendmsg only reads */
-			v[k].iov_len = pieces->v[i].n - skip;
+			struct str rest = str_sub(pieces->v[i], skip, pieces->v[i].n);
+			v[k].iov_base = (char *)(uintptr_t)rest.p;   /* sendmsg only reads */
+			v[k].iov_len = rest.n;
 		}
 		message.msg_iovlen = k;
 		sent = sendmsg(s->fd, &message, MSG_NOSIGNAL);

@@ -86,7 +86,7 @@ static int perform(struct pebble *p, enum op op, struct buf *out, struct err *er
 	struct strs web = { (struct str[]){ S("web") }, 1 };
 	struct file written[] = {
 		{ .path = S("/x"), .content = S("\r\n--\0bytes\r\n") },
-		{ .path = S("/a \"b\\c"), .content = S(""), .user = S("u"), .group = S("g"), .make_dirs = true },
+		{ .path = S("/a \"b\\c"), .content = NOSTR, .user = S("u"), .group = S("g"), .make_dirs = true },
 	};
 	struct node *tree = NULL, *layer = node_new(p->arena, NODE_MAP);
 	int rc;
