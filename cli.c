@@ -13,7 +13,7 @@
 /* --- The options. --- */
 static const struct flag f_state = { "state", "FILE", "the world before: a state file (default state.yaml)", false };
 static const struct flag f_charm = { "charm", "DIR", "the charm's folder (default: the state file's)", false };
-static const struct flag f_set = { "set", "OPTION=VALUE", "set an option of the charm; null unsets it", true };
+static const struct flag f_set = { "set", "OPTION=VALUE", "set an option; null unsets it", true };
 static const struct flag f_param = { "param", "NAME=VALUE", "a parameter of the action", true };
 static const struct flag f_leader = { "leader", "yes|no", "whether the unit is the leader", false };
 static const struct flag f_relate = { "relate", "ENDPOINT", "add a relation with example data", true };
@@ -22,7 +22,7 @@ static const struct flag f_show = { "show-secrets", NULL, "do not mask secrets",
 static const struct flag f_format = { "format", "text|json", "json is for scripts", false };
 static const struct flag f_trace = { "trace", NULL, "show each call and its time on stderr", false };
 static const struct flag f_script = { "script", "FILE", "events from a YAML list", false };
-static const struct flag f_real = { "real-pebble", "SOCKET", "use this Pebble instead of the state's first container", false };
+static const struct flag f_real = { "real-pebble", "SOCKET", "a real Pebble for the first container", false };
 static const struct flag f_watch = { "watch", NULL, "run again when a file changes", false };
 static const struct flag f_event = { "event", "EVENT", "the event (default config-changed)", false };
 static const struct flag f_export = { "export", NULL, "lines for a shell's eval", false };
@@ -32,7 +32,7 @@ static const struct flag f_graph_format = { "format", "mermaid|dot|svg", "defaul
 static const struct flag f_file = { "output", "FILE", "write it there instead of to stdout", false };
 static const struct flag f_name = { "name", "NAME", "the charm's name (default: the folder's)", false };
 static const struct flag f_dir = { "dir", "DIR", "where to (default: here)", false };
-static const struct flag f_arch = { "arch", "ARCH", "for this architecture (default: this machine's)", true };
+static const struct flag f_arch = { "arch", "ARCH", "architecture (default: this machine's)", true };
 static const struct flag f_to = { "o", "DIR", "where to (default: here)", false };
 static const struct flag f_dispatch = { "dispatch", "FILE", "pack this executable (default: this one)", false };
 
@@ -100,15 +100,15 @@ void cli_help(struct buf *out, const struct command *c)
 		buf_adds(out, "dispatch: a 12-factor app's charm in one file. Juju runs it for every event;\n"
 		              "these commands are for people:\n\n");
 		for (c = commands; c->name; c++)
-			buf_addf(out, "  %-11s%s\n", c->name, c->summary);
+			buf_addf(out, "  %-12s%s\n", c->name, c->summary);
 		buf_adds(out, "\ndispatch COMMAND --help tells more.\n");
 		return;
 	}
-	buf_addf(out, "dispatch %s%s%s%s: %s\n", c->name, *c->arguments ? " " : "", c->arguments, c->flags ? " [options]" : "", c->summary);
+	buf_addf(out, "dispatch %s%s%s%s\n\n%s.\n", c->name, *c->arguments ? " " : "", c->arguments, c->flags ? " [options]" : "", c->summary);
 	if (c->flags)
 		buf_addc(out, '\n');
 	for (const struct flag *const *f = c->flags; f && *f; f++)
-		buf_addf(out, "  %-24s %s%s\n", str_c(out->arena, flag_words(out->arena, *f)), (*f)->help, (*f)->repeats ? " (again and again)" : "");
+		buf_addf(out, "  %-24s %s%s\n", str_c(out->arena, flag_words(out->arena, *f)), (*f)->help, (*f)->repeats ? "; repeatable" : "");
 	if (c->notes)
 		buf_addf(out, "\n%s", c->notes);
 }

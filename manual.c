@@ -218,7 +218,7 @@ static void man_command(struct buf *out, const struct command *c)
 		}
 		buf_addc(out, '\n');
 		roff(out, (*f)->help);
-		buf_adds(out, (*f)->repeats ? "; may be given again and again\n" : "\n");
+		buf_adds(out, (*f)->repeats ? "; repeatable\n" : "\n");
 	}
 	if (c->notes) {
 		buf_adds(out, ".PP\n");
@@ -275,7 +275,7 @@ static void page_commands(struct buf *out)
 			/* A bar would end the table's cell. */
 			for (bool first = true; str_split(&argument, '|', &part); first = false)
 				buf_addf(out, "%s" FMT, first ? " " : "\\|", ARG(part));
-			buf_addf(out, "` | %s%s |\n", (*f)->help, (*f)->repeats ? "; may be given again and again" : "");
+			buf_addf(out, "` | %s%s |\n", (*f)->help, (*f)->repeats ? "; repeatable" : "");
 		}
 		if (c->notes)
 			buf_addf(out, "\n%s", c->notes);

@@ -190,12 +190,16 @@ void world_hook(struct world *w, const struct hook *hook, bool dry, struct outco
 	if (!dry)
 		simulator_end(s, o->code);
 	o->done = journal_since(w, before);
+	/* A look at the outcome is no part of what the hook did. */
+	d.trace = NULL;
+	s->trace = NULL;
 	p = open_pebble(&d, w->charm.containers.n ? w->charm.containers.v[0] : NOSTR);
 	if (pebble_plan(p, &o->plan, &ignored) < 0)
 		o->plan = node_new(w->arena, NODE_MAP);
 	if (pebble_services(p, &o->services, &o->n_services, &ignored) < 0)
 		o->n_services = 0;
 	pebble_close(p);
+	s->trace = w->trace;
 }
 
 int world_event(struct world *w, struct str event, bool dry, struct outcome *o)

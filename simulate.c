@@ -640,10 +640,9 @@ static int carrier_run(struct carrier *carrier, struct tool_call *calls, size_t 
 
 	(void)err;
 	for (size_t i = 0; i < n; i++) {
-		int span = trace_begin(s->trace, "%s", calls[i].argv[0]);
-
+		calls[i].started = s->trace ? trace_now() : 0;
 		run_tool(s, &calls[i]);
-		trace_end(s->trace, span, calls[i].code != 0);
+		calls[i].ended = s->trace ? trace_now() : 0;
 	}
 	return 0;
 }

@@ -150,11 +150,14 @@ struct node *simulator_plan(struct simulator *s, struct str name)
 }
 
 /* --- The operations. --- */
-static struct container *reach(struct pebble *p, struct err *err)
+/* NULL when it cannot be reached. `request` is what the real one would be asked, for the trace; nothing here takes time. */
+static struct container *reach(struct pebble *p, const char *request, struct err *err)
 {
 	struct container *c = (struct container *)p;
+	bool up = node_true(node_get(c->state, "can_connect"));
 
-	if (node_true(node_get(c->state, "can_connect")))
+	trace_end(p->trace, trace_begin(p->trace, "%s", request), !up);
+	if (up)
 		return c;
 	err_set(err, ERR_WAITING, "container " FMT ": the state says that it cannot be reached", ARG(c->name));
 	return NULL;
@@ -170,7 +173,7 @@ static struct node *note(struct container *c, const char *kind)
 
 static int op_plan(struct pebble *p, struct node **plan, struct err *err)
 {
-	struct container *c = reach(p, err);
+	struct container *c = reach(p, "GET /v1/plan", err);
 
 	if (!c)
 		return -1;
@@ -180,7 +183,7 @@ static int op_plan(struct pebble *p, struct node **plan, struct err *err)
 
 static int op_services(struct pebble *p, struct service **services, size_t *n, struct err *err)
 {
-	struct container *c = reach(p, err);
+	struct container *c = reach(p, "GET /v1/services", err);
 
 	if (!c)
 		return -1;
@@ -196,7 +199,7 @@ static int op_services(struct pebble *p, struct service **services, size_t *n, s
 
 static int op_layer_add(struct pebble *p, struct str label, const struct node *layer, struct err *err)
 {
-	struct container *c = reach(p, err);
+	struct container *c = reach(p, "POST /v1/layers", err);
 	struct node *layers, *old, *one, *plan, *entry;
 
 	if (!c)
@@ -240,7 +243,7 @@ static bool is_directory(const struct node *files, struct arena *arena, struct s
 
 static int op_read(struct pebble *p, struct file *files, size_t n, struct err *err)
 {
-	struct container *c = reach(p, err);
+	struct container *c = reach(p, "GET /v1/files", err);
 
 	if (!c)
 		return -1;
@@ -260,7 +263,7 @@ static int op_read(struct pebble *p, struct file *files, size_t n, struct err *e
 
 static int op_write(struct pebble *p, const struct file *files, size_t n, struct err *err)
 {
-	struct container *c = reach(p, err);
+	struct container *c = reach(p, "POST /v1/files", err);
 
 	if (!c)
 		return -1;
@@ -279,7 +282,7 @@ static int op_write(struct pebble *p, const struct file *files, size_t n, struct
 
 static int op_list(struct pebble *p, struct str path, struct entry **entries, size_t *n, bool *found, struct err *err)
 {
-	struct container *c = reach(p, err);
+	struct container *c = reach(p, "GET /v1/files", err);
 	struct str folder = str_ends(path, "/") ? path : str_f(p->arena, FMT "/", ARG(path));
 	struct strs seen = { 0 };
 
@@ -308,7 +311,7 @@ static int op_list(struct pebble *p, struct str path, struct entry **entries, si
 
 static int op_make_dir(struct pebble *p, struct str path, struct str user, struct str group, struct err *err)
 {
-	struct container *c = reach(p, err);
+	struct container *c = reach(p, "POST /v1/files", err);
 
 	(void)user;
 	(void)group;
@@ -325,7 +328,7 @@ static int op_make_dir(struct pebble *p, struct str path, struct str user, struc
 
 static int op_remove(struct pebble *p, struct str path, struct err *err)
 {
-	struct container *c = reach(p, err);
+	struct container *c = reach(p, "POST /v1/files", err);
 
 	if (!c)
 		return -1;
@@ -369,7 +372,7 @@ static int script_code(const struct node *script)
 
 static int op_exec(struct pebble *p, const struct exec *exec, struct exec_result *result, struct err *err)
 {
-	struct container *c = reach(p, err);
+	struct container *c = reach(p, "POST /v1/exec", err);
 	struct node *entry, *command;
 	const struct node *script;
 
@@ -447,7 +450,7 @@ static int replan(struct container *c, bool restarts, struct err *err)
 
 static int op_control(struct pebble *p, const char *action, const struct strs *services, struct err *err)
 {
-	struct container *c = reach(p, err);
+	struct container *c = reach(p, "POST /v1/services", err);
 
 	if (!c)
 		return -1;
@@ -474,7 +477,7 @@ static int op_control(struct pebble *p, const char *action, const struct strs *s
 
 static int op_signal(struct pebble *p, const char *name, struct str service, struct err *err)
 {
-	struct container *c = reach(p, err);
+	struct container *c = reach(p, "POST /v1/signals", err);
 	struct node *entry;
 
 	if (!c)

@@ -19,42 +19,72 @@ struct snap {
 };
 
 /* --- What must not be seen. --- */
+static void hide_as(struct snap *p, struct str value, struct str placeholder)
+{
+	p->hidden = arena_grow(p->arena, p->hidden, p->n, sizeof *p->hidden);
+	p->hidden[p->n++] = (struct hidden){ value, placeholder };
+}
+
+/* As URLs hold it: all but unreserved characters and sub-delims percent-encoded. */
+static struct str in_url(struct arena *arena, struct str text)
+{
+	struct buf out = { .arena = arena };
+
+	for (size_t i = 0; i < text.n; i++) {
+		unsigned char c = (unsigned char)text.p[i];
+
+		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit((char)c) || (c && strchr("-._~!$&'()*+,;=", c)))
+			buf_addc(&out, (char)c);
+		else
+			buf_addf(&out, "%%%02X", c);
+	}
+	return buf_str(&out);
+}
+
 static void hide(struct snap *p, struct str value)
 {
+	struct str placeholder = str_f(p->arena, "placeholder-%zu", p->n + 1), encoded;
+
 	if (!value.n || str_is(value, "true") || str_is(value, "false") || str_is(value, "null"))
 		return;
 	for (size_t i = 0; i < p->n; i++)
 		if (str_eq(p->hidden[i].value, value))
 			return;
-	p->hidden = arena_grow(p->arena, p->hidden, p->n, sizeof *p->hidden);
-	p->hidden[p->n] = (struct hidden){ value, str_f(p->arena, "placeholder-%zu", p->n + 1) };
-	p->n++;
+	hide_as(p, value, placeholder);
+	encoded = in_url(p->arena, value);
+	if (!str_eq(encoded, value))
+		hide_as(p, encoded, placeholder);
+}
+
+/* The password of "user:password@host", with or without what is before it; false when there is none. */
+static bool hide_userinfo(struct snap *p, struct str text)
+{
+	ptrdiff_t at = str_rfind(text, '@'), colon;
+
+	if (at < 0)
+		return false;
+	text = str_sub(text, 0, (size_t)at);
+	colon = str_find(text, ':');
+	if (colon >= 0)
+		hide(p, str_sub(text, (size_t)colon + 1, text.n));
+	return colon >= 0;
 }
 
 /* Of a URI only the password is secret; hidden as a whole, it would not be taken for one any more. Several may stand in a list. */
 static bool hide_uris(struct snap *p, struct str text)
 {
-	struct str one;
+	size_t from = 0;
 	bool any = false;
 
-	while (str_split(&text, ',', &one)) {
-		size_t i = 0;
-		ptrdiff_t at, colon;
-		struct str user;
+	for (size_t i = 0; i <= text.n; i++) {
+		bool mark = i + 3 <= text.n && memcmp(text.p + i, "://", 3) == 0;
 
-		while (i + 3 <= one.n && memcmp(one.p + i, "://", 3) != 0)
-			i++;
-		if (i + 3 > one.n)
-			continue;
-		any = true;
-		user = str_sub(one, i + 3, one.n);
-		at = str_rfind(user, '@');
-		if (at < 0)
-			continue;
-		user = str_sub(user, 0, (size_t)at);
-		colon = str_find(user, ':');
-		if (colon >= 0)
-			hide(p, str_sub(user, (size_t)colon + 1, user.n));
+		if (any && (mark || i == text.n))
+			hide_userinfo(p, str_sub(text, from, i));
+		if (mark) {
+			any = true;
+			from = i + 3;
+		}
 	}
 	return any;
 }
@@ -63,6 +93,38 @@ static void hide_value(struct snap *p, struct str value)
 {
 	if (!hide_uris(p, value))
 		hide(p, value);
+}
+
+/* A short value is replaced where it is all of the text, or a URI's password: in the middle of words it would only spoil them. */
+static bool stands_alone(struct str text, size_t i, size_t n)
+{
+	if (n >= 6)
+		return true;
+	if (i == 0 && n == text.n)
+		return true;
+	return i > 0 && (text.p[i - 1] == ':' || text.p[i - 1] == '"') && i + n < text.n && (text.p[i + n] == '@' || text.p[i + n] == '"');
+}
+
+static struct str masked(const struct snap *p, struct str text)
+{
+	struct buf out = { .arena = p->arena };
+
+	for (size_t i = 0; i < text.n;) {
+		const struct hidden *best = NULL;
+
+		for (size_t h = 0; h < p->n; h++) {
+			struct str v = p->hidden[h].value;
+
+			if ((!best || v.n > best->value.n) && v.n <= text.n - i && memcmp(text.p + i, v.p, v.n) == 0 && stands_alone(text, i, v.n))
+				best = &p->hidden[h];
+		}
+		if (best)
+			buf_add(&out, best->placeholder);
+		else
+			buf_addc(&out, text.p[i]);
+		i += best ? best->value.n : 1;
+	}
+	return buf_str(&out);
 }
 
 static void hide_content(struct snap *p, const struct node *content)
@@ -112,42 +174,15 @@ static void hide_all(struct snap *p)
 			hide_content(p, r->secrets[k].content);
 	}
 	/* What the decision itself knows to be secret: a plain option that holds a key, a percent-encoded password. */
-	if (decide(s, &w, &ignored) == 0)
-		for (size_t i = 0; i < w.env.n; i++)
-			if (w.env.v[i].secret)
-				hide_value(p, w.env.v[i].value);
-}
+	if (decide(s, &w, &ignored) < 0)
+		return;
+	for (size_t i = 0; i < w.env.n; i++) {
+		struct str value = w.env.v[i].value;
 
-/* A short value is replaced where it is all of the text, or a URI's password: in the middle of words it would only spoil them. */
-static bool stands_alone(struct str text, size_t i, size_t n)
-{
-	if (n >= 6)
-		return true;
-	if (i == 0 && n == text.n)
-		return true;
-	return i > 0 && (text.p[i - 1] == ':' || text.p[i - 1] == '"') && i + n < text.n && (text.p[i + n] == '@' || text.p[i + n] == '"');
-}
-
-static struct str masked(const struct snap *p, struct str text)
-{
-	struct buf out = { .arena = p->arena };
-
-	for (size_t i = 0; i < text.n;) {
-		const struct hidden *best = NULL;
-
-		for (size_t h = 0; h < p->n; h++) {
-			struct str v = p->hidden[h].value;
-
-			if ((!best || v.n > best->value.n) && v.n <= text.n - i && memcmp(text.p + i, v.p, v.n) == 0 && stands_alone(text, i, v.n))
-				best = &p->hidden[h];
-		}
-		if (best)
-			buf_add(&out, best->placeholder);
-		else
-			buf_addc(&out, text.p[i]);
-		i += best ? best->value.n : 1;
+		/* What holds a known secret among other things loses just that. */
+		if (w.env.v[i].secret && !hide_uris(p, value) && str_eq(masked(p, value), value) && !hide_userinfo(p, value))
+			hide(p, value);
 	}
-	return buf_str(&out);
 }
 
 static void mask_tree(const struct snap *p, struct node *n)
