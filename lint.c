@@ -397,7 +397,7 @@ static bool web_address(struct str s)
 {
 	struct str rest = str_starts(s, "https://") ? str_sub(s, 8, s.n) : str_starts(s, "http://") ? str_sub(s, 7, s.n) : NOSTR;
 
-	return rest.n && class_of(rest.p[0] >= 'A' && rest.p[0] <= 'Z' ? (char)(rest.p[0] + 32) : rest.p[0]) != 0;
+	return rest.n && !strchr("/?#: .", rest.p[0]);
 }
 
 static void check_links(const struct lint *l, const struct node *project)
