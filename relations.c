@@ -578,7 +578,8 @@ struct str secret_key_decide(const struct snapshot *s, bool rotate, struct wante
 	key = node_text(node_find(r->local_app, name));
 	if (key.n > 0 && !rotate)
 		return key;
-	if (!s->leader)
+	/* An action works with what is there: it does not begin what a hook has not begun. */
+	if (!s->leader || (key.n == 0 && s->hook.action))
 		return key.n > 0 ? key : NOSTR;
 	key = base64url_encode(s->arena, (struct str){ (const char *)s->random + RANDOM_SECRET_KEY, RANDOM_PASSWORD - RANDOM_SECRET_KEY });
 	node_put(s->arena, want_bag(w, r, true)->data, name, node_str(s->arena, key));
