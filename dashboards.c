@@ -319,7 +319,7 @@ static void template_add(const struct snapshot *s, struct node *templates, struc
 
 	identify(s, dashboard, file);
 	node_puts(s->arena, out, "charm", s->charm->name);
-	node_puts(s->arena, out, "content", base64_encode(s->arena, xz_store(s->arena, json_text(s->arena, dashboard, JSON_PYTHON))));
+	node_puts(s->arena, out, "content", base64_encode(s->arena, xz_pack(s->arena, json_text(s->arena, dashboard, JSON_PYTHON))));
 	node_puts(s->arena, topology, "model", s->hook.model);
 	node_puts(s->arena, topology, "model_uuid", s->hook.model_uuid);
 	node_puts(s->arena, topology, "application", s->hook.app);
