@@ -496,6 +496,9 @@ static void scripts_write(struct place *p)
 	script(p, "pipes", "#!/bin/sh\nkill -PIPE $$\necho alive\n", 0700);
 	script(p, "hangs", "#!/bin/sh\nexec sleep 1000\n", 0700);
 	script(p, "lingers", "#!/bin/sh\nexec sleep 1000 >&- 2>&-\n", 0700);
+	script(p, "only-out", "#!/bin/sh\nexec 2>&-\nsleep 0.05\necho out\n", 0700);
+	script(p, "only-err", "#!/bin/sh\nexec >&-\nsleep 0.05\necho err >&2\n", 0700);
+	script(p, "late-ear", "#!/bin/sh\nexec >&- 2>&-\nsleep 0.05\ncat >/dev/null\nexit 4\n", 0700);
 	script(p, "slow-end", "#!/bin/sh\necho first\nexec >&- 2>&-\nsleep 0.05\nexit 3\n", 0700);
 	script(p, "noise", "#!/bin/sh\nexec cat /dev/zero\n", 0700);
 	script(p, "lament", "#!/bin/sh\nexec cat /dev/zero >&2\n", 0700);
@@ -542,6 +545,9 @@ static void test_tools(struct place *p)
 	CHECK_STR(RUN(c, "dies"), S("137 |ERROR ended by signal 9"));
 	CHECK_STR(RUN(c, "pipes"), S("141 |ERROR ended by signal 13"));
 	CHECK_STR(RUN(c, "slow-end"), S("3 first\n|"));
+	CHECK_STR(RUN(c, "only-out"), S("0 out\n|"));
+	CHECK_STR(RUN(c, "only-err"), S("0 |err\n"));
+	CHECK_STR(outcome(p, c, big, ARGV("late-ear")), S("4 |"));
 	CHECK_STR(RUN(c, "missing-tool"), S("1 |ERROR not found on PATH"));
 	CHECK_STR(RUN(c, "hidden"), S("1 |ERROR not found on PATH"));
 	CHECK(c->run(c, &both, 1, &err) == 0 && both.output.n == 3000 * 41 && both.message.n == size + 3000 * 41,
