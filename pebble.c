@@ -536,10 +536,9 @@ struct run {
 	int64_t    deadline;        /* INT64_MAX: none */
 };
 
+/* A piece is at most what a stream reads at once, which is far less than is kept. */
 static void output_add(struct buf *output, struct str piece)
 {
-	if (piece.n > MAX_EXEC_OUTPUT)
-		piece = str_sub(piece, piece.n - MAX_EXEC_OUTPUT, piece.n);
 	if (output->n + piece.n > 2 * MAX_EXEC_OUTPUT) {
 		size_t keep = MAX_EXEC_OUTPUT - piece.n;
 		memmove(output->p, output->p + output->n - keep, keep);

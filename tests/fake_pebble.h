@@ -32,6 +32,8 @@ enum {
 	INTERIM = 128,        /* "100 Continue" comes first */
 	JUNK = 256,           /* bytes follow that nobody asked for */
 	ECHO = 512,           /* a websocket gives back what it gets, the mark of the end, too */
+	STALL = 1024,         /* a cut answer is not the end of the connection */
+	NO_UPGRADE = 2048,    /* the websocket's answer upgrades to something else */
 };
 struct rule {
 	const char *match;    /* how "METHOD target" begins */
@@ -67,6 +69,7 @@ struct fake {
 	struct buf    log;        /* "METHOD target" and the body, a line for each request */
 	struct buf    input;      /* what the websockets got: binary messages as they are, others as <opcode:text> */
 	int64_t       now;        /* ms */
+	bool          deaf;       /* it takes connections, but reads nothing */
 	bool          patient;    /* a GET that comes again on another connection gets its answer again */
 	const struct rule *last;
 	struct str    last_line;
@@ -161,8 +164,8 @@ static void fake_answer(struct fake *f, struct fake_connection *c, const struct 
 				key = str_trim(str_sub(line, 19, line.n));
 		if (rule->flags & OTHER_KEY)
 			key = S("dGhlIHNhbXBsZSBub25jZQ==");
-		buf_addf(&c->out, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: " FMT
-		         "\r\n\r\n", ARG(websocket_accept(f->arena, key)));
+		buf_addf(&c->out, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\nSec-WebSocket-Accept: " FMT
+		         "\r\n\r\n", rule->flags & NO_UPGRADE ? "h2c" : "WebSocket", ARG(websocket_accept(f->arena, key)));
 		c->websocket = true;
 		c->rule = *rule;
 		c->held = rule->after;
@@ -191,7 +194,7 @@ static void fake_answer(struct fake *f, struct fake_connection *c, const struct 
 	c->closing = (rule->flags & (CLOSE | NO_LENGTH | DROP)) && !c->held;
 	if (rule->cut > 0 && rule->cut <= c->out.n) {
 		c->out.n = rule->cut - 1;
-		c->closing = true;
+		c->closing = !(rule->flags & STALL);
 	}
 	if (rule->status == HANG_UP)
 		fake_drop(c);
@@ -300,7 +303,7 @@ static bool fake_turn(struct fake *f)
 	for (size_t i = 0; i < FAKE_CONNECTIONS; i++) {
 		struct fake_connection *c = &f->connections[i];
 		char bytes[65536];
-		ssize_t n = c->fd < 0 ? -1 : read(c->fd, bytes, sizeof bytes);
+		ssize_t n = c->fd < 0 || f->deaf ? -1 : read(c->fd, bytes, sizeof bytes);
 		size_t used;
 
 		if (n == 0)

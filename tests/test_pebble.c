@@ -190,6 +190,15 @@ static const struct test_case cases[] = {
 	{ "a server error that is a refusal", PLAN, { { "GET /v1/plan", 500, REFUSED("cannot") } }, "cannot", ERR_BLOCKED, "GET /v1/plan?format=yaml\n" },
 	{ "unavailable once", PLAN, { { "GET /v1/plan", 503, REFUSED("later") }, { "GET /v1/plan", 200, RESULT("\"{}\"") } }, "{}",
 	  .log = "GET /v1/plan?format=yaml\nGET /v1/plan?format=yaml\n" },
+	{ "not implemented", PLAN, { { "GET /v1/plan", 501, "{}" } }, "HTTP status 501", ERR_BLOCKED, "GET /v1/plan?format=yaml\n" },
+	{ "not spoken", PLAN, { { "GET /v1/plan", 505, "{}" } }, "HTTP status 505", ERR_BLOCKED, "GET /v1/plan?format=yaml\n" },
+	{ "moved", PLAN, { { "GET /v1/plan", 399, RESULT("\"{}\"") } }, "{}" },
+	{ "no content", PLAN, { { "GET /v1/plan", 200, "HTTP/1.1 204 No Content\r\n\r\n" RESULT("\"{}\""), RAW | AGAIN } },
+	  "pebble: GET /v1/plan?format=yaml: an answer that is not Pebble's", ERR_WAITING },
+	{ "not modified", PLAN, { { "GET /v1/plan", 200, "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", RAW | AGAIN } },
+	  "pebble: GET /v1/plan?format=yaml: an answer that is not Pebble's", ERR_WAITING },
+	{ "an answer that comes to a halt", PLAN, { { "GET /v1/plan", 200, RESULT("\"{}\""), STALL | AGAIN, .cut = 100 } },
+	  "pebble: GET /v1/plan?format=yaml: no answer in time", ERR_WAITING, .elapsed = 10000 },
 	{ "unavailable", PLAN, { { "GET /v1/plan", 502, "bad gateway", AGAIN } }, "pebble: GET /v1/plan?format=yaml: HTTP status 502", ERR_WAITING },
 	{ "restarting", PLAN, { { "GET /v1/plan", 400, KIND("daemon-restart", "soon"), AGAIN } }, "pebble: GET /v1/plan?format=yaml: soon", ERR_WAITING },
 	{ "the system restarts", LAYER, { { "POST /v1/layers", 400, KIND("system-restart", "soon") } }, "pebble: POST /v1/layers: soon", ERR_WAITING },
@@ -251,6 +260,10 @@ static const struct test_case cases[] = {
 	  RESULT("[{\"path\":\"/a b&c\",\"error\":{\"kind\":\"not-found\"}},{\"path\":\"/etc/\xc3\xa4\",\"error\":{\"kind\":\"not-found\"}},"
 	  "{\"path\":\"/c\",\"error\":{}}]")) "--B0--", .type = MULTIPART } },
 	  "/a b&c: missing\n/etc/\xc3\xa4: missing\n/c: error it cannot be read\n" },
+	{ "parts that are no files, and no error", READ, { { "GET /v1/files", 200, PART("other", "; filename=\"/c\"", "no") PART("files", "; filename=\"/d\"", "no")
+	  PART("files", "; filename=\"/c\"", "yes") PART("response", "", RESULT("[{\"path\":\"/a b&c\",\"error\":{\"kind\":\"not-found\"}},"
+	  "{\"path\":\"/etc/\xc3\xa4\",\"error\":{\"kind\":\"not-found\"}},{\"path\":\"/c\",\"error\":null}]")) "--B0--", .type = MULTIPART } },
+	  "/a b&c: missing\n/etc/\xc3\xa4: missing\n/c: 'yes'\n" },
 	{ "a file that is said to be there", READ, { { "GET /v1/files", 200, PART("response", "", RESULT("[{\"path\":\"/a b&c\"}]")) "--B0--",
 	  .type = MULTIPART } }, "pebble: an answer without /a b&c", ERR_WAITING },
 	{ "a file that nothing is said of", READ, { { "GET /v1/files", 200, PART("files", "; filename=\"/a b&c\"", "x") PART("response", "", RESULT("[]"))
@@ -343,6 +356,8 @@ static const struct test_case cases[] = {
 	{ "an answer instead of a websocket", RUN, { EXEC_RULE, { "GET /v1/tasks", 200, RESULT("true") } },
 	  "pebble: /v1/tasks/3/websocket/control: an answer that is no websocket", ERR_WAITING },
 	{ "a websocket for somebody else", RUN, { EXEC_RULE, { "GET /v1/tasks", 101, "", OTHER_KEY } },
+	  "pebble: /v1/tasks/3/websocket/control: an answer that is no websocket", ERR_WAITING },
+	{ "an upgrade of another kind", RUN, { EXEC_RULE, { "GET /v1/tasks", 101, "", NO_UPGRADE } },
 	  "pebble: /v1/tasks/3/websocket/control: an answer that is no websocket", ERR_WAITING },
 	{ "an upgrade to something else", RUN, { EXEC_RULE, { "GET /v1/tasks", 200, "HTTP/1.1 101 Switching\r\nUpgrade: tls\r\n\r\n", RAW } },
 	  "pebble: /v1/tasks/3/websocket/control: an answer that is no websocket", ERR_WAITING },
@@ -698,6 +713,57 @@ static void test_nobody_there(void)
 	arena_free(arena);
 }
 
+/* Heads of more than one buffer, a body of more than the limit, and a Pebble that does not read. */
+static void test_sizes(void)
+{
+	struct rule rules[FAKE_RULES] = { { "GET /v1/plan", 200, .flags = RAW }, { "POST /v1/files", 200, RESULT("[]") } };
+	static const struct { const char *before; size_t n; enum err_kind kind; } heads[] = {
+		{ "HTTP/1.1 200 OK\r\nX: ", 20000, ERR_NONE }, { "HTTP/1.1 200 OK\r\nX: ", MAX_HTTP_HEAD - 200, ERR_NONE },
+		{ "HTTP/1.1 200 OK\r\nX: ", MAX_HTTP_HEAD, ERR_WAITING }, { "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nX: ", 8150, ERR_NONE },
+		{ "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nX: ", 9000, ERR_NONE },
+		{ "HTTP/1.0 200 OK\r\n\r\n", MAX_HTTP_BODY + 1, ERR_BLOCKED },
+	};
+	struct arena *arena = arena_new();
+	struct err err = { .arena = arena };
+	struct buf text = { .arena = arena };
+	char *large = arena_alloc(arena, 1 << 20);
+	struct file file = { .path = S("/x"), .content = { large, 1 << 20 } };
+	struct fake fake;
+
+	for (size_t i = 0; i < LEN(heads); i++) {
+		struct buf raw = { .arena = arena };
+		struct arena *own_arena = arena_new();
+		struct pebble *p;
+
+		buf_adds(&raw, heads[i].before);
+		for (size_t k = 0; k < heads[i].n; k++)
+			buf_addc(&raw, 'x');
+		buf_adds(&raw, "\r\nContent-Length: 62\r\n\r\n" RESULT("\"{}\""));
+		rules[0].body = raw.p;
+		rules[0].n_body = raw.n;
+		rules[0].flags = RAW | DROP | AGAIN;
+		fake_start(&fake, rules);
+		err_clear(&err);
+		p = pebble_open(own_arena, fake.path, NULL);
+		CHECK((perform(p, PLAN, &text, &err) == 0) == (heads[i].kind == ERR_NONE) && err.kind == heads[i].kind, "%zu: kind %d, %s", i, err.kind,
+		      err.msg);
+		pebble_close(p);
+		fake_stop(&fake);
+		arena_free(own_arena);
+	}
+
+	fake_start(&fake, rules);
+	fake.deaf = true;
+	struct pebble *p = pebble_open(arena, fake.path, NULL);
+	CHECK(pebble_write(p, &file, 1, &err) < 0 && err.kind == ERR_WAITING && fake.now == 10000, "%s, %d ms", err.msg, (int)fake.now - 5000);
+	pebble_close(p);
+	fake.deaf = false;
+	CHECK(pebble_write(p, &file, 1, &err) == 0 && fake.log.n > 1 << 20, "%s", err.msg);
+	pebble_close(p);
+	fake_stop(&fake);
+	arena_free(arena);
+}
+
 static int closed_plan(struct pebble *p, struct node **plan, struct err *err)
 {
 	*plan = node_new(p->arena, NODE_LIST);
@@ -730,6 +796,7 @@ int main(void)
 	test_write();
 	test_much_output();
 	test_nobody_there();
+	test_sizes();
 	test_seam();
 	return TEST_END();
 }
