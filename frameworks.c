@@ -78,8 +78,8 @@ static void django_finish(const struct snapshot *snapshot, const struct settings
 	struct url url;
 
 	(void)snapshot;
-	/* Neither fails: the list is our own writing, the address a URL that was checked when it was read. */
-	if (json_parse(env->arena, hosts->value, &list, &err) < 0 || url_split(env->arena, integrations->base_url, &url, &err) < 0)
+	/* There is none where the option is invalid. Else neither fails: the list is our own writing, the address was checked before. */
+	if (!hosts || json_parse(env->arena, hosts->value, &list, &err) < 0 || url_split(env->arena, integrations->base_url, &url, &err) < 0)
 		return;
 	NODE_EACH (item, list)
 		if (str_eq(item->text, url.hostname))
