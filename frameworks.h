@@ -49,8 +49,8 @@ struct framework {
 	const char *secret_options[2];/* without "-id": this generation's own first; the second may be NULL */
 	const char *database_rule;    /* the status when no database is there; NULL: none is needed */
 	const char *certificate_file; /* where SAML's certificate goes; NULL: nowhere */
-	bool        spring;           /* integrations and metrics become Spring's properties */
 	bool        superuser;        /* has the action create-superuser */
+	bool        spring;           /* integrations and metrics become Spring's properties */
 	const struct framework_option *options;
 	size_t      n_options;
 	/* What data cannot say: the last word on the environment; NULL: nothing. */
