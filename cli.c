@@ -82,7 +82,7 @@ const struct command commands[] = {
 	  "For another architecture the executable is dispatch-ARCH beside this one.\nNeeds no network.\n", pack_pack, 0, 1 },
 	{ "completion", "bash|zsh|fish", "print a completion script for a shell", NULL, NULL, cmd_completion, 1, 1 },
 	{ "man", "", "print the manual page", NULL, "dispatch man | man -l -  shows it.\n", cmd_man, 0, 0 },
-	{ "docs", "[PAGE]", "print a page of the reference: commands, state, statuses", NULL, NULL, cmd_docs, 0, 1 },
+	{ "docs", "[PAGE]", "print a page of the reference; alone, the pages' names", NULL, NULL, cmd_docs, 0, 1 },
 	{ "version", "", "print the version", version_flags, NULL, cmd_version, 0, 0 },
 	{ "help", "[COMMAND]", "print this, or a command's help", NULL, NULL, cmd_help, 0, 1 },
 	{ 0 }

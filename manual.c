@@ -3,6 +3,7 @@
 
 #include "cli.h"
 #include "explain.h"
+#include "frameworks.h"
 #include "simulate.h"
 #include "version.h"
 
@@ -341,8 +342,62 @@ static void page_state(struct buf *out)
 	              "- Folders need not be listed: a missing parent is made.\n");
 }
 
+/* --- Options. --- */
+static struct str option_type(struct arena *arena, const struct framework_option *o)
+{
+	static const char *const types[] = {
+		[RULE_TEXT] = "text, not empty", [RULE_ANY_TEXT] = "text", [RULE_BOOL] = "true or false", [RULE_POSITIVE] = "a whole number above 0",
+		[RULE_PORT] = "a whole number above 0; the app's port", [RULE_SCHEME] = "http or https; exported in capitals",
+		[RULE_HOSTS] = "hosts with commas between them; exported as a JSON list, with the app's own host",
+		[RULE_SECRET] = "text, not empty; or OPTION-id, a secret with the one key `value`",
+	};
+	struct strs words = { 0 };
+
+	if (o->rule != RULE_CHOICE)
+		return str_of(types[o->rule]);
+	for (const char *const *c = o->choices; *c; c++)
+		strs_add(arena, &words, str_of(*c));
+	return strs_join(arena, &words, ", ");
+}
+
+static void option_row(struct buf *out, const struct framework *f, const struct framework_option *o, const char *option)
+{
+	struct str fallback = o->fallback ? str_of(o->fallback) : o->rule == RULE_PORT ? str_f(out->arena, "%d", f->port) : S("");
+
+	buf_addf(out, "| `%s` | " FMT " | " FMT " | `%s" FMT "` |\n", option, ARG(option_type(out->arena, o)), ARG(fallback), f->framework_prefix,
+	         ARG(str_upper(out->arena, str_of(o->field))));
+}
+
+static void page_options(struct buf *out)
+{
+	const struct framework *f;
+
+	buf_adds(out, "# Options\n\n"
+	              "What each framework's own options may be, and the variable that each becomes. The default is the framework's, where the\n"
+	              "charm's config.yaml has none. `dispatch docs options` prints this page.\n\n"
+	              "Every other option of the charm is the user's: it becomes a variable with the prefix of user options, its name in capitals with\n"
+	              "`_` for `-`; of a secret, each key becomes one, `PREFIX_OPTION_KEY`. With `optional: false` it must be set. Options that begin with\n"
+	              "the framework's name, `webserver-` or `app-` and are not listed here are left out.\n");
+	for (size_t i = 0; (f = framework_nth(i)); i++) {
+		buf_addf(out, "\n## %s, generation %d\n\nPrefix of user options: `%s`. Port: %d.\n\n| option | value | default | variable |\n|---|---|---|---|\n",
+		         f->name, f->generation, f->config_prefix, f->port);
+		for (size_t o = 0; o < f->n_options; o++) {
+			if (!(f->options[o].generations & (unsigned)f->generation))
+				continue;
+			if (f->options[o].option)
+				option_row(out, f, &f->options[o], f->options[o].option);
+			for (size_t s = 0; !f->options[o].option && s < LEN(f->secret_options) && f->secret_options[s]; s++)
+				option_row(out, f, &f->options[o], f->secret_options[s]);
+		}
+		if (f->server == SERVER_GUNICORN)
+			buf_adds(out, "| `webserver-workers`, `webserver-threads` | whole numbers | | in gunicorn.conf.py |\n"
+			              "| `webserver-keepalive`, `webserver-timeout` | seconds | | in gunicorn.conf.py |\n"
+			              "| `webserver-worker-class` | sync, gevent | | in the service's command |\n");
+	}
+}
+
 static const struct { const char *name; void (*print)(struct buf *); } pages[] = {
-	{ "commands", page_commands }, { "state", page_state }, { "statuses", page_statuses },
+	{ "commands", page_commands }, { "options", page_options }, { "state", page_state }, { "statuses", page_statuses },
 };
 
 int cmd_docs(struct cli *cli)

@@ -2,6 +2,7 @@
  *
  * Each row is a relation in the state file's words, without its endpoint and id, and the secrets that its databags name. */
 #include "folder.h"
+#include "integrations.h"
 #include "world.h"
 
 struct example { const char *interface, *relation, *secrets; };
@@ -154,6 +155,17 @@ static const struct endpoint *endpoint_meant(const struct charm *charm, struct s
 	return found;
 }
 
+/* What to write under requires, where an integration of this name is known; "" otherwise. */
+static struct str requires_hint(struct arena *arena, struct str name)
+{
+	const struct integration *row;
+
+	for (size_t i = 0; (row = integration_nth(i)); i++)
+		if (row->role == ROLE_REQUIRES && (str_is(name, row->name) || str_is(name, row->interface)))
+			return str_f(arena, "; write under requires in charmcraft.yaml: " FMT ": {interface: %s, optional: true, limit: 1}", ARG(name), row->interface);
+	return S("");
+}
+
 int relate_example(struct simulator *s, struct str name, struct err *err)
 {
 	const struct endpoint *e = endpoint_meant(s->charm, name);
@@ -164,8 +176,8 @@ int relate_example(struct simulator *s, struct str name, struct err *err)
 	if (!e) {
 		for (size_t i = 0; i < s->charm->n_endpoints; i++)
 			strs_add(s->arena, &names, s->charm->endpoints[i].name);
-		return err_set(err, ERR_INPUT, "--relate " FMT ": the charm has no such endpoint; it has: " FMT, ARG(name),
-		               ARG(strs_join(s->arena, &names, ", ")));
+		return err_set(err, ERR_INPUT, "--relate " FMT ": the charm has no such endpoint; it has: " FMT FMT, ARG(name),
+		               ARG(strs_join(s->arena, &names, ", ")), ARG(requires_hint(s->arena, name)));
 	}
 	for (size_t i = 0; i < LEN(examples); i++)
 		if (str_is(e->interface, examples[i].interface))

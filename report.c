@@ -256,7 +256,8 @@ static struct str deed(struct arena *arena, const struct node *e, struct str *wo
 	}
 	if (str_is(kind, "relation-set")) {
 		*word = S("databag");
-		return str_f(arena, "of our " FMT ", " FMT " with " FMT, ARG(node_gets(e, "bag")), ARG(node_gets(e, "relation")), ARG(node_gets(e, "to")));
+		return str_f(arena, "of our " FMT ", " FMT " with " FMT, ARG(node_gets(e, "bag")), ARG(node_gets(e, "relation")),
+		             ARG(node_gets(e, "to").n ? node_gets(e, "to") : S("our other units")));
 	}
 	if (str_is(kind, "exec")) {
 		*word = S("command");

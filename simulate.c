@@ -413,7 +413,8 @@ static void tool_relation_set(struct tool *t)
 	entry = journal_add(s, "relation-set");
 	node_puts(s->arena, entry, "relation", str_f(s->arena, FMT ":" FMT, ARG(node_gets(relation, "endpoint")),
 	                                             ARG(node_gets(relation, "id"))));
-	node_puts(s->arena, entry, "to", remote_app(s, relation));
+	if (!state_is_peer(s, node_gets(relation, "endpoint")))
+		node_puts(s->arena, entry, "to", remote_app(s, relation));
 	node_puts(s->arena, entry, "bag", t->app ? S("application") : S("unit"));
 	node_put(s->arena, entry, S("data"), node_copy(s->arena, values));
 	NODE_EACH(value, values) {
