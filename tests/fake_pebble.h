@@ -65,7 +65,7 @@ struct fake {
 	struct rule   rules[FAKE_RULES];
 	bool          used[FAKE_RULES];
 	struct fake_connection connections[FAKE_CONNECTIONS];
-	int           accepted;
+	int           connected, accepted;
 	struct buf    log;        /* "METHOD target" and the body, a line for each request */
 	struct buf    input;      /* what the websockets got: binary messages as they are, others as <opcode:text> */
 	int64_t       now;        /* ms */
@@ -290,7 +290,7 @@ static size_t fake_frame(struct fake *f, struct fake_connection *c, struct str i
 static bool fake_turn(struct fake *f)
 {
 	bool done = false;
-	int fd = accept4(f->listener, NULL, NULL, SOCK_NONBLOCK);
+	int fd = f->connected > f->accepted ? accept4(f->listener, NULL, NULL, SOCK_NONBLOCK) : -1;
 
 	if (fd >= 0) {
 		struct fake_connection *c = f->connections;
@@ -422,7 +422,11 @@ int connect(int fd, const struct sockaddr *address, socklen_t n)
 {
 	if (fails() && system_calls.kind != SHORT)
 		return -1;
-	return (int)syscall(SYS_connect, fd, address, n);
+	if (syscall(SYS_connect, fd, address, n) < 0)
+		return -1;
+	if (system_calls.fake)
+		system_calls.fake->connected++;
+	return 0;
 }
 
 int socket(int domain, int type, int protocol)

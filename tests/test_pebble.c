@@ -419,7 +419,7 @@ static int descriptors(void)
 static void test_cases(void)
 {
 	static const struct { const char *name; unsigned flags; size_t piece; } ways[] = {
-		{ "at once", 0, 0 }, { "byte by byte", 0, 1 }, { "in pieces of 3", 0, 3 }, { "chunked", CHUNKED, 0 }, { "chunked, byte by byte", CHUNKED, 1 },
+		{ "at once", 0, 0 }, { "in pieces of 3", 0, 3 }, { "chunked", CHUNKED, 0 }, { "chunked, byte by byte", CHUNKED, 1 },
 		{ "closed", CLOSE, 0 }, { "without a length", NO_LENGTH, 5 }, { "dropped between requests", DROP, 0 }, { "with junk behind it", JUNK, 0 },
 	};
 
