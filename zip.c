@@ -10,7 +10,9 @@
 #include <zlib.h>
 
 enum {
-	DEFLATE_LEVEL  = 6,
+	/* Of an executable of 747 kB: stored 747 kB; level 1 364 kB in 19 ms of CPU; 4: 346 kB in 26 ms; 6: 340 kB in 53 ms. Charms are
+	 * copied to controllers and units more often than they are packed, so compression is worth it, but not more than this. */
+	DEFLATE_LEVEL  = 4,
 	FIRST_DATE     = 1 << 5 | 1,      /* 1980-01-01 in DOS form: years since 1980, month, day */
 	NEEDED_VERSION = 20,              /* 2.0: deflate */
 	MADE_BY        = 3 << 8 | 20,     /* Unix, 2.0: the upper half of the attributes is a mode */
