@@ -163,23 +163,27 @@ void cli_ink(const struct cli *cli, struct buf *out, enum ink ink, struct str te
 		buf_addf(out, "\033[%sm" FMT "\033[0m", codes[ink], ARG(text));
 }
 
-void cli_pair(const struct cli *cli, struct buf *out, struct str name, int name_width, struct str value)
+void cli_fold(const struct cli *cli, struct buf *out, struct str text, int indent)
 {
-	int indent = name_width + 4;
 	size_t room = cli->width > indent + 20 ? (size_t)(cli->width - indent) : 0;
 
-	buf_addf(out, "  %-*.*s  ", name_width, (int)name.n, name.p);
-	/* A character that takes several bytes is not cut in two. */
-	while (room && value.n > room) {
+	while (room && text.n > room) {
 		size_t cut = room;
 
-		while (cut > 0 && ((unsigned char)value.p[cut] & 0xc0) == 0x80)
+		/* A character that takes several bytes is not cut in two. */
+		while (cut > 0 && ((unsigned char)text.p[cut] & 0xc0) == 0x80)
 			cut--;
 		cut = cut ? cut : room;
-		buf_addf(out, FMT "\n%*s", ARG(str_sub(value, 0, cut)), indent, "");
-		value = str_sub(value, cut, value.n);
+		buf_addf(out, FMT "\n%*s", ARG(str_sub(text, 0, cut)), indent, "");
+		text = str_sub(text, cut, text.n);
 	}
-	buf_add(out, value);
+	buf_add(out, text);
+}
+
+void cli_pair(const struct cli *cli, struct buf *out, struct str name, int name_width, struct str value)
+{
+	buf_addf(out, "  %-*.*s  ", name_width, (int)name.n, name.p ? name.p : "");
+	cli_fold(cli, out, value, (int)name.n > name_width ? (int)name.n + 4 : name_width + 4);
 	buf_addc(out, '\n');
 }
 
@@ -275,6 +279,7 @@ int cli_main(int argc, char *argv[])
 	struct cli cli = { .arena = arena, .err = { .arena = arena } };
 	struct buf out = { .arena = arena };
 	const struct command *c = commands;
+	int rc;
 
 	terminal(&cli);
 	if (argc < 2) {
@@ -297,5 +302,7 @@ int cli_main(int argc, char *argv[])
 		cli_print(&out);
 		return 0;
 	}
-	return parse(&cli, argv + 1) != 0 ? 2 : c->run(&cli);
+	rc = parse(&cli, argv + 1) != 0 ? 2 : c->run(&cli);
+	arena_free(arena);
+	return rc;
 }

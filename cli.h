@@ -48,6 +48,8 @@ void cli_print(const struct buf *);
 enum ink { INK_PLAIN, INK_BOLD, INK_GOOD, INK_BAD, INK_WAIT, INK_DIM };
 /* The text in a colour, where there are colours. */
 void cli_ink(const struct cli *, struct buf *, enum ink, struct str text);
+/* A line, folded at the terminal's width; what is folded is indented. It begins where the terminal's line is `indent` wide already. */
+void cli_fold(const struct cli *, struct buf *, struct str text, int indent);
 /* "  NAME   value", the value folded below itself at the terminal's width. */
 void cli_pair(const struct cli *, struct buf *, struct str name, int name_width, struct str value);
 

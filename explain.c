@@ -188,12 +188,10 @@ int cmd_env(struct cli *cli)
 		}
 	}
 	cli_print(&out);
-	if (!env->n && o.decided && !str_is(o.wanted.status.name, "active")) {
-		cli_fail(cli, "no environment: the unit would be " FMT ": " FMT, ARG(o.wanted.status.name),
+	if (o.decided && !str_is(o.wanted.status.name, "active"))
+		cli_fail(cli, "%sthe unit would be " FMT ": " FMT, env->n ? "" : "no environment: ", ARG(o.wanted.status.name),
 		         ARG(mask_text(&mask, str_trim(o.wanted.status.message))));
-		return 1;
-	}
-	return o.code || !env->n ? 1 : 0;
+	return o.code || !env->n;
 }
 
 /* --- dispatch explain VARIABLE. --- */

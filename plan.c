@@ -30,8 +30,11 @@ static void section(struct plan *p, const char *fmt, ...)
 static void line(struct plan *p, char sign, struct str text)
 {
 	enum ink ink = sign == '-' ? INK_BAD : sign == '+' ? INK_GOOD : sign == '!' ? INK_WAIT : INK_DIM;
+	struct buf folded = { .arena = p->arena };
 
-	cli_ink(p->cli, p->out, ink, str_f(p->arena, "%c " FMT, sign, ARG(mask_text(&p->mask, text))));
+	buf_addf(&folded, "%c ", sign);
+	cli_fold(p->cli, &folded, mask_text(&p->mask, text), 2);
+	cli_ink(p->cli, p->out, ink, buf_str(&folded));
 	buf_addc(p->out, '\n');
 }
 
