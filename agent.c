@@ -407,6 +407,8 @@ static int tools_start(struct link *l, const char *no_socket, struct err *err)
 	if (!tool_find(l->arena, l->agent.path, "config-get"))
 		return err_set(err, ERR_RETRY, "%s, and no hook tools on PATH", no_socket);
 	sigaction(SIGPIPE, &ignore, &l->sigpipe);
+	/* Whoever started us may ignore ended children, and that is inherited: then there would be no exit status to wait for. */
+	signal(SIGCHLD, SIG_DFL);
 	l->tools = true;
 	return 0;
 }

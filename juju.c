@@ -372,7 +372,7 @@ int answer_units(struct ask *q, struct strs *units, struct err *err)
 	order = arena_alloc(q->juju->arena, list->count * sizeof *order);
 	NODE_EACH(item, list) {
 		order[n].name = item->text;
-		if (str_find(item->text, '/') < 0 || !number_behind(item->text, '/', &order[n++].number))
+		if (str_find(item->text, '/') < 1 || !number_behind(item->text, '/', &order[n++].number))
 			return misshapen(q, err);
 	}
 	qsort(order, n, sizeof *order, by_number);

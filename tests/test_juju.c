@@ -209,6 +209,7 @@ static const struct { const char *name; enum question question; const char *outp
 	{ "no units", UNITS, "null", "" },
 	{ "an application among units", UNITS, "[\"m/0\",\"m\"]", "relation-list -r db:3: the answer has another shape" },
 	{ "a bare number among units", UNITS, "[\"3\"]", "relation-list -r db:3: the answer has another shape" },
+	{ "a unit without application", UNITS, "[\"/3\"]", "relation-list -r db:3: the answer has another shape" },
 	{ "a unit without number", UNITS, "[\"m/\"]", "relation-list -r db:3: the answer has another shape" },
 	{ "units as a string", UNITS, "\"m/0\"", "relation-list -r db:3: the answer is a string of another shape" },
 };
