@@ -3,24 +3,40 @@
  * The digests and encodings cannot fail for reasons outside the program, so those calls have no error to hand up. */
 #include "crypto.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include <mbedtls/base64.h>
-#include <mbedtls/entropy.h>
 #include <mbedtls/hmac_drbg.h>
 #include <mbedtls/platform_util.h>
 #include <mbedtls/sha1.h>
 #include <mbedtls/sha256.h>
 
+/* The generator's seed comes by a system call: mbedtls' own source opens /dev/random on every libc but glibc, and a container may have no
+ * /dev. */
+static int kernel_entropy(void *context, unsigned char *bytes, size_t n)
+{
+	(void)context;
+	for (size_t done = 0; done < n; ) {
+		ssize_t got = getrandom(bytes + done, n - done, 0);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return -1;
+		done += (size_t)got;
+	}
+	return 0;
+}
+
 int crypto_random(void *bytes, size_t n, struct err *err)
 {
-	mbedtls_entropy_context entropy;
 	mbedtls_hmac_drbg_context generator;
 	int result;
 
-	mbedtls_entropy_init(&entropy);
 	mbedtls_hmac_drbg_init(&generator);
-	result = mbedtls_hmac_drbg_seed(&generator, mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), mbedtls_entropy_func, &entropy, NULL, 0);
+	result = mbedtls_hmac_drbg_seed(&generator, mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), kernel_entropy, NULL, NULL, 0);
 	/* The generator gives so much at a time. */
 	for (size_t done = 0; result == 0 && done < n; done += MBEDTLS_HMAC_DRBG_MAX_REQUEST) {
 		size_t left = n - done;
@@ -28,7 +44,6 @@ int crypto_random(void *bytes, size_t n, struct err *err)
 		                                  left < MBEDTLS_HMAC_DRBG_MAX_REQUEST ? left : MBEDTLS_HMAC_DRBG_MAX_REQUEST);
 	}
 	mbedtls_hmac_drbg_free(&generator);
-	mbedtls_entropy_free(&entropy);
 	if (result != 0) {
 		mbedtls_platform_zeroize(bytes, n);
 		return err_set(err, ERR_RETRY, "no random bytes from the kernel (mbedtls -0x%04x)", (unsigned)-result);

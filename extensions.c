@@ -624,8 +624,7 @@ static void check_bases(const struct extension *e, struct str name, const struct
 		            str_f(a, "write base: %s", extension_base(str_of(e->framework), 1)).p,
 		            "Extension '" FMT "' does not support base(s): " FMT, ARG(name), ARG(strs_join(a, &others, ", ")));
 	else if (*generation == 2 && bases.n)
-		*note = str_f(a, "*EXPERIMENTAL* extension '" FMT "' enabled for base(s): " FMT "; charmcraft itself wants "
-		              "CHARMCRAFT_ENABLE_EXPERIMENTAL_EXTENSIONS=1 for it", ARG(name), ARG(strs_join(a, &bases, ", ")));
+		*note = str_f(a, "*EXPERIMENTAL* extension '" FMT "' enabled for base(s): " FMT, ARG(name), ARG(strs_join(a, &bases, ", ")));
 }
 
 /* --- The merge --- */
