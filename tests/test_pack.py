@@ -622,7 +622,8 @@ def test_chroot():
         inside = {"check": ["check", "/project"], "expand": ["expand", "/project"], "run": ["run", "config-changed", "--state", "/charm/state.yaml"],
                   "env": ["env", "--state", "/charm/state.yaml"], "pack": ["pack", "--dispatch", "/dispatch", "/project", "-o", "/project"]}
         (root / "project").mkdir()
-        shutil.copy(made / "charmcraft.yaml", root / "project")
+        for name in ("charmcraft.yaml", "paas-config.yaml"):
+            shutil.copy(made / name, root / "project")
         for what, args in inside.items():
             result = subprocess.run([*prefix, root, "/dispatch", *args], capture_output=True, text=True, env={})
             check(result.returncode == 0 and not result.stderr, f"{framework}: {what} in an empty root: {result.stderr}")
