@@ -273,15 +273,11 @@ static bool asks_help(char *argv[])
 	return false;
 }
 
-int cli_main(int argc, char *argv[])
+static int run_command(struct cli *cli, int argc, char *argv[])
 {
-	struct arena *arena = arena_new();
-	struct cli cli = { .arena = arena, .err = { .arena = arena } };
-	struct buf out = { .arena = arena };
+	struct buf out = { .arena = cli->arena };
 	const struct command *c = commands;
-	int rc;
 
-	terminal(&cli);
 	if (argc < 2) {
 		cli_help(&out, NULL);
 		fwrite(out.p, 1, out.n, stderr);
@@ -295,14 +291,24 @@ int cli_main(int argc, char *argv[])
 	while (c->name && strcmp(c->name, strcmp(argv[1], "--version") == 0 ? "version" : argv[1]) != 0)
 		c++;
 	if (!c->name)
-		return cli_fail(&cli, "no command '%s'; dispatch --help lists them", argv[1]);
-	cli.command = c;
+		return cli_fail(cli, "no command '%s'; dispatch --help lists them", argv[1]);
+	cli->command = c;
 	if (asks_help(argv + 1)) {
 		cli_help(&out, c);
 		cli_print(&out);
 		return 0;
 	}
-	rc = parse(&cli, argv + 1) != 0 ? 2 : c->run(&cli);
+	return parse(cli, argv + 1) != 0 ? 2 : c->run(cli);
+}
+
+int cli_main(int argc, char *argv[])
+{
+	struct arena *arena = arena_new();
+	struct cli cli = { .arena = arena, .err = { .arena = arena } };
+	int rc;
+
+	terminal(&cli);
+	rc = run_command(&cli, argc, argv);
 	arena_free(arena);
 	return rc;
 }

@@ -418,11 +418,10 @@ static void state_override(struct world *w, const struct hook *real)
 		node_put(w->arena, state, S("unit"), node_int(w->arena, real->unit_number));
 }
 
-int cli_hook_on_state(const char *state_file, const char *charm_folder)
+static int hook_on_state(struct cli *cli, const char *state_file, const char *charm_folder)
 {
-	struct arena *arena = arena_new();
-	struct cli cli = { .arena = arena, .err = { .arena = arena } };
-	struct world w = { .cli = &cli, .arena = arena, .state = state_file };
+	struct arena *arena = cli->arena;
+	struct world w = { .cli = cli, .arena = arena, .state = state_file, .folder = charm_folder };
 	struct buf text = { .arena = arena };
 	struct hook real, hook;
 	struct outcome o;
@@ -431,27 +430,20 @@ int cli_hook_on_state(const char *state_file, const char *charm_folder)
 	if (read_state(&w, &state) != 0)
 		return 1;
 	/* Started in the charm's folder, as Juju does; or anywhere, with the state file in the charm's folder. */
-	w.folder = charm_folder;
-	if (charm_load(arena, w.folder, &w.charm, &cli.err) < 0) {
+	if (charm_load(arena, w.folder, &w.charm, &cli->err) < 0) {
 		w.folder = folder_of(arena, w.state);
-		if (charm_load(arena, w.folder, &w.charm, &cli.err) < 0) {
-			cli_fail(&cli, "%s", cli.err.msg);
-			return 1;
-		}
+		if (charm_load(arena, w.folder, &w.charm, &cli->err) < 0)
+			return cli_fail(cli, "%s", cli->err.msg);
 	}
-	if (simulator_load(arena, state, w.state, &w.charm, &w.simulator, &cli.err) < 0) {
-		cli_fail(&cli, "%s", cli.err.msg);
-		return 1;
-	}
+	if (simulator_load(arena, state, w.state, &w.charm, &w.simulator, &cli->err) < 0)
+		return cli_fail(cli, "%s", cli->err.msg);
 	hook_read(arena, &w.charm, &real);
 	state_override(&w, &real);
 	event = real.event;
 	if (real.relation_id >= 0)
 		event = str_f(arena, FMT ":%d", ARG(event), real.relation_id);
-	if (simulator_hook(w.simulator, event, &hook, &cli.err) < 0) {
-		cli_fail(&cli, "%s", cli.err.msg);
-		return 1;
-	}
+	if (simulator_hook(w.simulator, event, &hook, &cli->err) < 0)
+		return cli_fail(cli, "%s", cli->err.msg);
 	hook.action = real.action;
 	if (real.remote_unit.p)
 		hook.remote_unit = real.remote_unit;
@@ -460,6 +452,15 @@ int cli_hook_on_state(const char *state_file, const char *charm_folder)
 	world_hook(&w, &hook, false, &o);
 	report_text(&o, &text);
 	cli_print(&text);
-	arena_free(arena);
 	return o.code;
+}
+
+int cli_hook_on_state(const char *state_file, const char *charm_folder)
+{
+	struct arena *arena = arena_new();
+	struct cli cli = { .arena = arena, .err = { .arena = arena } };
+	int rc = hook_on_state(&cli, state_file, charm_folder);
+
+	arena_free(arena);
+	return rc != 0;   /* a hook's exit code is 0 or 1 */
 }

@@ -298,8 +298,11 @@ static int check_record(const struct check *c, struct node *at, struct str where
 
 		while (f->key && !str_is(item->key, f->key))
 			f++;
-		if (!f->key)
-			return bad(c, item, where, "unknown key '" FMT "'; known: " FMT, ARG(item->key), ARG(known_keys(c, fields)));
+		if (!f->key) {
+			const struct node key = { .line = item->key_line, .column = item->key_column };
+
+			return bad(c, &key, where, "unknown key '" FMT "'; known: " FMT, ARG(item->key), ARG(known_keys(c, fields)));
+		}
 		if (item->kind == NODE_NULL) {
 			strs_add(c->arena, &nulls, item->key);
 			continue;
@@ -466,8 +469,11 @@ static int config_complete(const struct check *c, struct simulator *s)
 	NODE_EACH(value, config) {
 		const struct option *o = option_find(s->charm, value->key);
 
-		if (!o)
-			return bad(c, value, S("config"), "the charm has no option '" FMT "'", ARG(value->key));
+		if (!o) {
+			const struct node key = { .line = value->key_line, .column = value->key_column };
+
+			return bad(c, &key, S("config"), "the charm has no option '" FMT "'", ARG(value->key));
+		}
 		if (value->kind == NODE_NULL)
 			strs_add(c->arena, &nulls, value->key);
 		else if (!value_fits(o, value))

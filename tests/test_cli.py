@@ -137,7 +137,7 @@ def test_wrong_use():
     wrong("a directory for a state", ["run", "start", "--state", "/"], "/")
     for name, text, want in [
         ("bad.yaml", "relations:\n  - endpoint: db\n", "bad.yaml:2:"),
-        ("bad.yaml", "leader: true\ncolour: red\n", "bad.yaml:2:"),
+        ("bad.yaml", "leader: true\ncolour: red\n", "bad.yaml:2:1: unknown key 'colour'"),
         ("bad.yaml", "a: [\n", "bad.yaml:2:1"),
         ("bad.json", '{"leader": true,\n "colour": "red"}', "bad.json:2:"),
         ("bad.json", '{"leader": tru', "bad.json:1:"),
