@@ -85,8 +85,7 @@ class GunicornJsonLogger(glogging.Logger):
     exception, info, debug = _passed_on("exception"), _passed_on("info"), _passed_on("debug")
 
     def _access_line(self, resp, req, environ, request_time):
-        words = str(resp.status).split(None, 1)
-        code = _number(words[0]) if words else resp.status
+        code = _number(str(resp.status).split(None, 1)[0])
         if not isinstance(code, int):
             code = resp.status
         attributes = {

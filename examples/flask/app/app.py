@@ -6,6 +6,7 @@ from flask import Flask, jsonify
 
 app = Flask(__name__)
 app.config.from_prefixed_env("FLASK")
+app.logger.handlers = logging.getLogger("gunicorn.error").handlers   # one log, in one format
 counts = {"visits": 0}
 
 
@@ -33,5 +34,5 @@ def peers():
 
 @app.route("/broken")
 def broken():
-    logging.getLogger("gunicorn.error").warning("somebody asked for the broken page")
+    app.logger.warning("somebody asked for the broken page")
     raise RuntimeError("this page is broken")
