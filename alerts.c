@@ -160,7 +160,8 @@ static void file_add(struct collector *c, struct str name, struct str content)
 
 	c->file = name;
 	if (!str_is(suffix, ".rule") && !str_is(suffix, ".rules") && !str_is(suffix, ".yml") && !str_is(suffix, ".yaml")) {
-		want_log(c->w, LOG_INFO, "alert rules: " FMT " is no rule file: its name ends in none of .rule, .rules, .yml, .yaml", ARG(name));
+		if (!str_starts(name, CUSTOM_PREFIX "."))   /* .gitkeep and its like keep a folder in place */
+			want_log(c->w, LOG_INFO, "alert rules: " FMT " is no rule file: its name ends in none of .rule, .rules, .yml, .yaml", ARG(name));
 		return;
 	}
 	if (yaml_parse(c->arena, content, str_c(c->arena, name), &tree, &err) < 0) {

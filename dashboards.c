@@ -350,7 +350,7 @@ static struct str fingerprint(const struct snapshot *s, const struct source *sou
 {
 	static const char layout[] = "1";   /* of this file: another number packs all anew */
 	struct buf all = { .arena = s->arena };
-	struct str parts[] = { str_of(layout), s->charm->name, s->hook.model, s->hook.model_uuid, s->hook.unit,
+	struct str parts[] = { str_of(layout), str_of(source->file), s->charm->name, s->hook.model, s->hook.model_uuid, s->hook.unit,
 	                       asset_text("dashboards/skeleton.json"), source_text(s->arena, source) }, hash;
 
 	for (size_t i = 0; i < LEN(parts); i++)
