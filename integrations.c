@@ -289,7 +289,7 @@ int valkey_read(struct reading *r, struct err *err)
 	if (url_values(r, url, user, password, S("requests: endpoints"), r->relation->app, err) < 0)
 		return -1;
 	for (size_t i = 0; i < LEN(copied); i++) {
-		struct str text = node_text(valkey_member(r->arena, response, copied[i]));
+		struct str text = text_said(node_text(valkey_member(r->arena, response, copied[i])));
 
 		value_add(r, copied[i], text.p ? text : S(""), str_f(r->arena, "requests: %s", copied[i]), r->relation->app);
 	}

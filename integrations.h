@@ -101,7 +101,9 @@ int url_values(struct reading *, struct str url, struct str user, struct str pas
 /* The content of the secret that `field` of the data names; NULL: none is named. -1: it cannot be read, the status says so. */
 int secret_content(struct reading *, const char *field, const struct node **content, struct err *);
 
-/* A databag's value as text; NOSTR when the key is not there or holds the word None or null, which some providers write for nothing. */
+/* NOSTR for the words None and null, which some providers write for nothing: no variable holds them. */
+struct str text_said(struct str);
+/* A databag's value as text; NOSTR when the key is not there or says nothing. */
 struct str bag_text(const struct node *bag, const char *key);
 /* A key that is defined as JSON: NULL where bag_text gives NOSTR. ERR_INPUT "key: rule". */
 int bag_json(struct arena *, const struct node *bag, const char *key, struct node **, struct err *);

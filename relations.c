@@ -324,11 +324,14 @@ const struct value *value_find(const struct reading *r, const char *name)
 	return NULL;
 }
 
+struct str text_said(struct str text)
+{
+	return str_is(text, "None") || str_is(text, "null") ? NOSTR : text;
+}
+
 struct str bag_text(const struct node *bag, const char *key)
 {
-	struct str text = node_gets(bag, key);
-
-	return str_is(text, "None") || str_is(text, "null") ? NOSTR : text;
+	return text_said(node_gets(bag, key));
 }
 
 int bag_json(struct arena *a, const struct node *bag, const char *key, struct node **value, struct err *err)
@@ -493,7 +496,7 @@ static void field_put(const struct reading *r, struct env *env, struct str prefi
 {
 	const struct value *v = value_find(r, f->value);
 
-	if (!v || !v->text.p)
+	if (!v || !text_said(v->text).p)
 		return;
 	if (spring && f->property && (v->text.n > 0 || !(f->flags & FIELD_NOT_EMPTY)))
 		variable_put(r, env, property_name(r->arena, f->property, r->endpoint->name), f, v);
