@@ -349,6 +349,8 @@ object_list() {
 compile() {
 	local file=$1 object=$2
 	shift 2
+	# Tests stand in for functions of the C library.
+	case $file in tests/*) set -- "$@" -Wno-missing-prototypes ;; esac
 	"$@" -MMD -MF "${object%.o}.d" -MT object -c "$file" -o "$object.new" || { rm -f "$object.new" "$object"; return 1; }
 	mv "$object.new" "$object"
 }
@@ -440,7 +442,8 @@ link() {
 	"${CC[@]}" "${CFLAGS[@]}" -static-pie -nostdlib -nostartfiles -o "$out" \
 		"$lib/rcrt1.o" "$lib/crti.o" -Wl,--start-group "$@" "${LIBS[@]}" "$lib/libc.a" "$("${CC[@]}" -print-libgcc-file-name)" \
 		-Wl,--end-group "$lib/crtn.o" \
-		-Wl,--gc-sections,-z,relro,-z,now,-z,noexecstack,-z,noseparate-code,--build-id=none,--no-dynamic-linker,--hash-style=gnu,-z,text
+		-Wl,--gc-sections,-z,relro,-z,now,-z,noexecstack,-z,noseparate-code,--build-id=none,--no-dynamic-linker,--hash-style=gnu,-z,text \
+		$(case $ARCH in amd64 | ppc64el) echo -Wl,-z,pack-relative-relocs ;; esac)     # where binutils has it: a tenth of the size
 }
 
 # What was promised about the executable, read from the executable.
@@ -552,17 +555,23 @@ build_parts() {
 	done
 }
 
-# build_tests FOLDER FILE...: each file of tests/ as a program in FOLDER.
+# build_tests FOLDER FILE...: each file of tests/ as a program in FOLDER. One that does not build is not there afterwards; the others are.
 build_tests() {
-	local folder=$1 file out
+	local folder=$1 file out failed=0
 	shift
-	build_parts "$folder" && objects "$folder" "${OWN_FLAGS[@]}" -- "$@" || return 1
+	if ! build_parts "$folder"; then
+		for file; do rm -f "$folder/$(basename "$file" .c)"; done
+		return 1
+	fi
+	objects "$folder" "${OWN_FLAGS[@]}" -- "$@" || failed=1
 	for file; do
 		object_name "$file"
 		out=$folder/$(basename "$file" .c)
-		[ "$out" -nt "$folder/parts.a" ] && [ "$out" -nt "$folder/$REPLY" ] && [ "$out" -nt "$DEPS/done" ] && continue
-		link "$out" "$folder/$REPLY" "$folder/parts.a" || return 1
+		[ "$out" -nt "$folder/parts.a" ] && [ "$out" -nt "$folder/$REPLY" ] && [ "$out" -nt "$DEPS/done" ] && [ -e "$folder/$REPLY" ] && continue
+		rm -f "$out"
+		[ -e "$folder/$REPLY" ] && link "$out" "$folder/$REPLY" "$folder/parts.a" || failed=1
 	done
+	return $failed
 }
 
 # The C tests of one kind of build, with more flags for our own code.
@@ -574,13 +583,10 @@ test_kind() {
 	# The shipped kind's objects are the program's own.
 	OWN_FLAGS=("$@")
 	[ -n "$MUSL" ] && folder=$BUILD/$KIND || folder=$BUILD/test-$KIND
-	if ! build_tests "$folder" tests/test_*.c; then
-		run_test "build-$KIND" false
-		return
-	fi
+	run_test "build-$KIND" build_tests "$folder" tests/test_*.c
 	for file in tests/test_*.c; do
 		name=$(basename "$file" .c)
-		start_test "$name-$KIND" timeout 300 "$folder/$name"
+		[ ! -e "$folder/$name" ] || start_test "$name-$KIND" timeout 300 "$folder/$name"
 	done
 	wait_tests
 }
@@ -637,12 +643,10 @@ fuzz_one() {
 test_fuzzers() {
 	local file name
 	compgen -G 'tests/fuzz_*.c' >/dev/null || return 0
-	if ! build_fuzzers; then
-		run_test build-fuzzers false
-		return
-	fi
+	run_test build-fuzzers build_fuzzers
 	for file in tests/fuzz_*.c; do
 		name=$(basename "$file" .c)
+		[ -e "$BUILD/fuzz/$name" ] || continue
 		rm -rf "$BUILD/corpus/$name"
 		start_test "$name" fuzz_one "$name" "$BUILD/corpus/$name" -runs=20000 -max_total_time=20
 	done
@@ -755,7 +759,37 @@ link_program() {
 	deps
 	OWN_FLAGS=("${SANITIZE[@]}")
 	with_lock build_parts "$BUILD/test-$KIND"
-	"${CC[@]}" "${CFLAGS[@]}" "${OWN_FLAGS[@]}" "${WARNINGS[@]}" "${INCLUDES[@]}" -I. -o "$2" "$1" "$BUILD/test-$KIND/parts.a" "${LIBS[@]}"
+	link_source "$1" "$2" "$BUILD/test-$KIND"
+}
+
+# link_source SOURCE OUT FOLDER: with FOLDER's parts.
+link_source() {
+	"${CC[@]}" "${CFLAGS[@]}" "${OWN_FLAGS[@]}" "${WARNINGS[@]}" "${INCLUDES[@]}" -I. -c -o "$2.o" "$1"
+	link "$2" "$2.o" "$3/parts.a"
+}
+
+# bench [ARGUMENT...]: what a hook costs, in pairs with a charm in Python. PYTHON_CHARM=folder names a whole one.
+bench() {
+	local folder=$BUILD/bench tool
+	build
+	python_env
+	need strace=strace
+	kind glibc
+	OWN_FLAGS=(-O2)
+	deps
+	build_parts "$folder"
+	link_source tests/bench/world.c "$folder/world" "$folder"
+	kind musl
+	build_parts "$BUILD/$KIND"
+	mkdir -p "$folder/tools"
+	link_source tests/bench/measure.c "$folder/measure" "$BUILD/$KIND"
+	link_source tests/bench/empty.c "$folder/empty" "$BUILD/$KIND"
+	link_source tests/bench/tool.c "$folder/tool" "$BUILD/$KIND"
+	for tool in action-{fail,get,log,set} application-version-set close-port config-get is-leader juju-log juju-reboot network-get open{,ed}-port{,s} \
+		relation-{get,ids,list,model-get,set} secret-{add,get,grant,ids,info-get,remove,revoke,set} state-{delete,get,set} status-{get,set} unit-get; do
+		ln -sf ../tool "$folder/tools/$tool"
+	done
+	BENCH=$folder DISPATCH=$BUILD/dispatch CACHE=$CACHE "$VENV/bin/python" -B tests/bench/bench.py "$@"
 }
 
 # --- Other architectures. ---
@@ -789,13 +823,10 @@ test_cross() {
 		for arch in $arch; do
 			qemu=$(qemu_of "$arch")
 			kind "musl-$arch"
-			if ! build_tests "$BUILD/$KIND" tests/test_*.c; then
-				run_test "build-$arch" false
-				continue
-			fi
+			run_test "build-$arch" build_tests "$BUILD/$KIND" tests/test_*.c
 			for file in tests/test_*.c; do
 				name=$(basename "$file" .c)
-				start_test "$name-$arch" env TEST_UNDER="$qemu" timeout 600 "$qemu" "$BUILD/$KIND/$name"
+				[ ! -e "$BUILD/$KIND/$name" ] || start_test "$name-$arch" env TEST_UNDER="$qemu" timeout 600 "$qemu" "$BUILD/$KIND/$name"
 			done
 			wait_tests
 			if [ -x "$cases/check.sh" ]; then
@@ -906,6 +937,7 @@ help() {
 		  test             all tests
 		  coverage [FILE.c...]   branches that the tests take; of FILE, those they do not
 		  mutants [COUNT [FILE.c...]]   change our code in COUNT places (200), one at a time: does a test notice?
+		  bench [ROUNDS]   what a hook costs, beside a charm in Python; PYTHON_CHARM=folder names one
 		  cross [ARCH...]  build/dispatch-ARCH for amd64, arm64, ppc64el, s390x, riscv64
 		  test-cross [ARCH...]   those, tested under qemu-user, and that each comes out the same twice
 		  link SOURCE OUT  a helper of the tests, with its own main()
@@ -933,6 +965,7 @@ fuzz) fuzz_long "$@" ;;
 sbom) sbom ;;
 coverage) coverage "$@" ;;
 mutants) mutants "$@" ;;
+bench) bench "$@" ;;
 cross) cross "$@" ;;
 test-cross) test_cross "$@" ;;
 link) link_program "$@" ;;
