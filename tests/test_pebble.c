@@ -186,6 +186,7 @@ static const struct test_case cases[] = {
 	  "GET /v1/plan?format=yaml\n" },
 	{ "an error without words", PLAN, { { "GET /v1/plan", 400, "{}" } }, "HTTP status 400", ERR_BLOCKED },
 	{ "an error that is no JSON", PLAN, { { "GET /v1/plan", 404, "not found" } }, "HTTP status 404", ERR_BLOCKED },
+	{ "an error without a body", PLAN, { { "GET /v1/plan", 400, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", RAW } }, "HTTP status 400", ERR_BLOCKED },
 	{ "an error in a 200", PLAN, { { "GET /v1/plan", 200, REFUSED("no") } }, "no", ERR_BLOCKED },
 	{ "a server error that is a refusal", PLAN, { { "GET /v1/plan", 500, REFUSED("cannot") } }, "cannot", ERR_BLOCKED, "GET /v1/plan?format=yaml\n" },
 	{ "unavailable once", PLAN, { { "GET /v1/plan", 503, REFUSED("later") }, { "GET /v1/plan", 200, RESULT("\"{}\"") } }, "{}",
