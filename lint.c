@@ -625,6 +625,9 @@ static void check_storage(const struct lint *l, const struct node *metadata)
 			if (node_get(s, flags[i]) && !node_is(node_get(s, flags[i]), NODE_BOOL))
 				finding_add(l->out, l->file, node_get(s, flags[i]), "storage", "write true or false", "'%s' of storage '" FMT "' is %s",
 				            flags[i], ARG(s->key), node_kind_name(node_get(s, flags[i])));
+		if (node_get(s, "multiple") && !node_is(node_get(s, "multiple"), NODE_MAP))
+			finding_add(l->out, l->file, node_get(s, "multiple"), "storage", "write multiple: {range: 1+}, or remove it",
+			            "'multiple' of storage '" FMT "' is %s", ARG(s->key), node_kind_name(node_get(s, "multiple")));
 		if (range && !storage_range(range))
 			finding_add(l->out, l->file, range, "storage", "write a count, as in 1, 0-3 or 1+", "'" FMT "' is no range of storage '" FMT "'",
 			            ARG(node_text(range)), ARG(s->key));
@@ -809,7 +812,6 @@ void lint_metadata(const struct node *metadata, const char *file, struct finding
 {
 	static const char *const texts[] = { "name", "summary", "description" };
 	static const char *const old[] = { "series", "deployment", "min-juju-version" };
-	static const char *const recent[] = { "containers", "assumes", "charm-user" };
 	struct lint l = { out, file, node_gets(metadata, "name") };
 
 	if (!node_is(metadata, NODE_MAP)) {
@@ -821,11 +823,10 @@ void lint_metadata(const struct node *metadata, const char *file, struct finding
 		if (!node_is(node_get(metadata, texts[i]), NODE_STRING))
 			finding_add(out, file, node_get(metadata, texts[i]), "field-missing", str_f(out->arena, "write %s: and a text", texts[i]).p,
 			            "'%s' must be there, and a text", texts[i]);
+	/* Our manifest has bases, which makes it metadata of the second version. */
 	for (size_t i = 0; i < LEN(old); i++)
-		for (size_t k = 0; k < LEN(recent); k++)
-			if (node_get(metadata, old[i]) && node_get(metadata, recent[k]))
-				finding_add(out, file, node_get(metadata, old[i]), "format", "remove it", "ambiguous metadata: keys \"%s\" cannot be used with \"%s\"",
-				            old[i], recent[k]);
+		if (node_get(metadata, old[i]))
+			finding_add(out, file, node_get(metadata, old[i]), "format", "remove it", "%s in metadata v2 not valid", old[i]);
 	metadata_rules(&l, metadata);
 }
 
@@ -836,23 +837,6 @@ static bool go_bool(struct str s)
 	static const char *const words[] = { "1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False", NULL };
 
 	return one_of(s, words);
-}
-
-/* A decimal number with sign, fraction and exponent, as far as people write one. */
-static bool decimal(struct str s)
-{
-	size_t i = s.n && (s.p[0] == '-' || s.p[0] == '+'), digits = 0;
-
-	for (; i < s.n && (class_of(s.p[i]) == DIGIT || s.p[i] == '.'); i++)
-		digits += s.p[i] != '.';
-	if (!digits || (size_t)str_rfind(s, '.') != (size_t)str_find(s, '.'))
-		return false;
-	if (i < s.n && (s.p[i] == 'e' || s.p[i] == 'E')) {
-		i++;
-		i += i < s.n && (s.p[i] == '-' || s.p[i] == '+');
-		return i < s.n && within(str_sub(s, i, s.n), DIGIT);
-	}
-	return i == s.n;
 }
 
 static bool default_fits(struct str type, const struct node *value)
@@ -869,7 +853,8 @@ static bool default_fits(struct str type, const struct node *value)
 		return value->kind == NODE_BOOL || (text && go_bool(s));
 	if (str_is(type, "int"))
 		return (value->kind == NODE_INT || text) && str_int(s, &number);
-	return value->kind == NODE_INT || value->kind == NODE_FLOAT || (text && decimal(s));
+	/* Juju reads the others from a text, too, but not a float. */
+	return value->kind == NODE_INT || value->kind == NODE_FLOAT;
 }
 
 static void check_option(const struct lint *l, const struct node *option)
@@ -893,7 +878,7 @@ static void check_option(const struct lint *l, const struct node *option)
 	}
 	if (fallback && !default_fits(type, fallback))
 		finding_add(l->out, l->file, fallback, "option-default-type",
-		            str_is(type, "string") ? "put quotes around it" : str_is(type, "secret") ? "remove it: a secret's id is known after deploying"
+		            str_is(type, "string") ? "put quotes around it" : str_is(type, "float") ? "write a number without quotes, or remove it" : str_is(type, "secret") ? "remove it: a secret's id is known after deploying"
 		            : str_f(l->out->arena, "write one of type " FMT ", or remove it", ARG(type)).p,
 		            "option \"" FMT "\" expected " FMT ", got %s", ARG(option->key), ARG(type), node_kind_name(fallback));
 	if (optional && optional->kind != NODE_BOOL)

@@ -397,6 +397,34 @@ static void yaml_emit(yaml_emitter_t *e, yaml_event_t *event, int made)
 		arena_exhausted();
 }
 
+/* Other readers take more for a number or a boolean than YAML 1.1 says and PyYAML does; Juju's, for one: y, 1e3, .5, 0o17, 1_000.5. */
+static bool no_text_elsewhere(struct arena *a, struct str text)
+{
+	struct str digits = number_digits(a, text, "0123456789abcdefABCDEFxo.+-");
+	bool any = false;
+	size_t i;
+
+	if (str_is(text, "y") || str_is(text, "Y") || str_is(text, "n") || str_is(text, "N"))
+		return true;
+	if (!digits.p)
+		return false;
+	i = digits.p[0] == '-' || digits.p[0] == '+';
+	if (i + 1 < digits.n && digits.p[i] == '0' && strchr("xob", digits.p[i + 1]))
+		return true;
+	for (bool dot = false; i < digits.n && (is_digit(digits.p[i]) || (digits.p[i] == '.' && !dot)); i++) {
+		any |= is_digit(digits.p[i]);
+		dot |= digits.p[i] == '.';
+	}
+	if (any && i < digits.n && (digits.p[i] == 'e' || digits.p[i] == 'E')) {
+		i++;
+		i += i < digits.n && (digits.p[i] == '-' || digits.p[i] == '+');
+		any = i < digits.n;
+		while (i < digits.n && is_digit(digits.p[i]))
+			i++;
+	}
+	return any && i == digits.n;
+}
+
 static void yaml_emit_scalar(struct arena *a, yaml_emitter_t *e, struct str text, bool is_string)
 {
 	yaml_scalar_style_t style = YAML_PLAIN_SCALAR_STYLE;
@@ -406,7 +434,7 @@ static void yaml_emit_scalar(struct arena *a, yaml_emitter_t *e, struct str text
 		struct node plain = { .kind = NODE_STRING, .text = text };
 
 		yaml_resolve(a, &plain);
-		if (plain.kind != NODE_STRING || str_is(text, "<<") || str_is(text, "="))
+		if (plain.kind != NODE_STRING || str_is(text, "<<") || str_is(text, "=") || no_text_elsewhere(a, text))
 			style = YAML_SINGLE_QUOTED_SCALAR_STYLE;
 		else if (str_find(text, '\n') >= 0)
 			style = YAML_LITERAL_SCALAR_STYLE;

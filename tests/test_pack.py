@@ -271,6 +271,25 @@ def test_pack():
     return archives
 
 
+def test_texts_stay_texts():
+    """Juju's YAML reader takes more for numbers and booleans than Python's: such texts, and names, are packed in quotes."""
+    texts = ["y", "N", "1e3", "+12E-03", "0o17", ".5", "-.5", "5.", "1_000.5", "089", "0x_1", "-0b11", "1_", "yes", "1:30", "24.04", "", "~", "="]
+    plain = ["hello", "10.0.0.1", "a1e3", "1e3x", "1e", "y2", "_", "x-1", "1.2.3", "-", ".", "+"]
+    options = {f"o{i}": {"type": "string", "default": text} for i, text in enumerate(texts + plain)}
+    options["n"] = {"type": "int"}
+    folder = project()
+    with open(folder / "charmcraft.yaml", "a") as f:
+        f.write("config:\n  options: " + json.dumps(options) + "\n")
+    result = run("pack", cwd=folder)
+    check(result.returncode == 0, result.stderr)
+    text = contents(archive(folder))["config.yaml"][0].decode()
+    check(yaml.safe_load(text)["options"]["o0"]["default"] == "y" and "  'n':\n" in text, "a name")
+    for i, value in enumerate(texts + plain):
+        line = re.search(rf"(?m)^  o{i}:\n    default: (.*)$", text).group(1)
+        check(yaml.safe_load(line) == value, f"{value!r}: {line}")
+        check((line[0] in "'\"") == (value in texts or value == "-"), f"{value!r}: {line}")
+
+
 def test_other_readers(archives):
     if shutil.which("unzip"):
         for path in archives:
@@ -710,6 +729,7 @@ def main():
     test_expand()
     test_check()
     archives = test_pack()
+    test_texts_stay_texts()
     test_other_readers(archives)
     test_same_bytes()
     test_architectures()
