@@ -165,19 +165,24 @@ void cli_ink(const struct cli *cli, struct buf *out, enum ink ink, struct str te
 
 void cli_fold(const struct cli *cli, struct buf *out, struct str text, int indent)
 {
-	size_t room = cli->width > indent + 20 ? (size_t)(cli->width - indent) : 0;
+	size_t room = cli->width > indent + 20 ? (size_t)(cli->width - indent) : SIZE_MAX;
+	struct str line;
 
-	while (room && text.n > room) {
-		size_t cut = room;
+	for (bool first = true; str_split(&text, '\n', &line); first = false) {
+		if (!first)
+			buf_addf(out, "\n%*s", indent, "");
+		while (line.n > room) {
+			size_t cut = room;
 
-		/* A character that takes several bytes is not cut in two. */
-		while (cut > 0 && ((unsigned char)text.p[cut] & 0xc0) == 0x80)
-			cut--;
-		cut = cut ? cut : room;
-		buf_addf(out, FMT "\n%*s", ARG(str_sub(text, 0, cut)), indent, "");
-		text = str_sub(text, cut, text.n);
+			/* A character that takes several bytes is not cut in two. */
+			while (cut > 0 && ((unsigned char)line.p[cut] & 0xc0) == 0x80)
+				cut--;
+			cut = cut ? cut : room;
+			buf_addf(out, FMT "\n%*s", ARG(str_sub(line, 0, cut)), indent, "");
+			line = str_sub(line, cut, line.n);
+		}
+		buf_add(out, line);
 	}
-	buf_add(out, text);
 }
 
 void cli_pair(const struct cli *cli, struct buf *out, struct str name, int name_width, struct str value)

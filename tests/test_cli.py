@@ -523,6 +523,102 @@ def test_real_pebble():
         right("no Pebble", args[:2] + args[3:], "Waiting for pebble ready")
 
 
+def project(folder, framework, state, charmcraft="", **files):
+    """A folder with another charm and its world; the options that name them."""
+    folder = pathlib.Path(folder)
+    head = CHARMCRAFT.split("requires:")[0].replace("flask", framework)
+    (folder / "charmcraft.yaml").write_text(head + charmcraft)
+    (folder / "state.yaml").write_text(state)
+    for name, text in files.items():
+        (folder / f"{name.replace('_', '-')}.yaml").write_text(text)
+    return ["--state", str(folder / "state.yaml"), "--charm", str(folder)]
+
+
+def test_deeds():
+    """A world in which nearly everything differs: what run and plan say of each kind of change."""
+    state = """\
+opened_ports: [9999, 8000]
+unit_status: {name: active}
+app_status: {name: active}
+relations:
+  - {endpoint: secret-storage, id: 1, local_app_data: {flask_secret_key: generated-key}}
+  - {endpoint: ingress, id: 2, remote_app_name: traefik, local_unit_data: {private-address: 10.0.0.1}, local_app_data: {old: x}}
+containers:
+  - name: app
+    layers:
+      image:
+        services:
+          flask: {override: replace, startup: enabled, command: '/bin/python3 -m gunicorn app:app -k [ sync ]', environment: {OLD: '1'}}
+          queue-worker: {override: merge, startup: enabled, command: celery, environment: {OWN: '1'}, after: [flask]}
+          clock-scheduler: {override: replace, startup: disabled, command: beat}
+    files: {/flask/app/migrate.sh: ''}
+    execs: [{command_prefix: [celery], return_code: 4}]
+"""
+    with tempfile.TemporaryDirectory() as folder:
+        world = project(folder, "flask", state)
+        plan = right("plan", ["plan", "config-changed", *world], "databag of our unit, ingress:2\n", "- private-address = 10.0.0.1", "- old = x", "ports\n- 9999/tcp\n", "- services flask environment OLD = 1",
+                     "+ services queue-worker environment FLASK_BASE_URL", "bash -eo pipefail migrate.sh", "migration")
+        check("+ 8000/tcp" not in plan and "queue-worker environment OWN" not in plan and "queue-worker override" not in plan, f"{plan}")
+        facts = json.loads(right("plan", ["plan", "config-changed", "--format", "json", *world]))
+        bags = {(b["relation"], b["bag"]): b["data"] for b in facts["databags"]}
+        check(bags[("ingress:2", "unit")]["private-address"] == "" and bags[("ingress:2", "application")]["port"] == "8000" and ("secret-storage:1", "application") not in bags, f"{bags}")
+        check(any(step["kind"] == "write" and step["files"] == ["/flask/gunicorn.conf.py"] and step["why"] for step in facts["steps"]), f"{facts['steps']}")
+        out = right("run", ["run", "config-changed", *world], "private-address removed", "exited quickly with code 4", "blocked      service queue-worker failed to start", "clock-scheduler  inactive  (startup disabled)",
+                    "Service queue-worker", "OWN", "ERROR")
+        check("  ERROR    config-changed: replan: service queue-worker failed to start\n           ERROR service start attempt" in out, f"a second line is not indented: {out}")
+        # Healed: the worker runs. Then only the file changes, and the server reloads it.
+        (pathlib.Path(folder) / "state.yaml").write_text(state.replace("return_code: 4", "return_code: 0").replace("{override: merge, startup: enabled, command: celery, environment: {OWN: '1'}, after: [flask]}",
+                                                         "{override: replace, startup: enabled, command: celery}"))
+        right("same", ["run", "config-changed", "--set", "webserver-workers=4", "--output", f"{folder}/after.yaml", *world], "Service queue-worker: the same environment as flask")
+        after = ["--state", f"{folder}/after.yaml", "--charm", folder]
+        right("reload", ["plan", "config-changed", "--set", "webserver-workers=2", "--set", "webserver-timeout=9", *after], "file /flask/gunicorn.conf.py\n- workers = 4\n+ workers = 2\n+ timeout = 9\n", "! SIGHUP to flask")
+        right("shorter", ["plan", "config-changed", "--set", "webserver-workers=null", *after], "file /flask/gunicorn.conf.py\n- workers = 4\n\n")
+        right("reload", ["run", "config-changed", "--set", "webserver-workers=2", *after], "signal      SIGHUP to flask")
+        right("bad data", ["plan", "config-changed", "--relate", "ingress", *after], "log\n", "blocked: Invalid ingress relation data.")
+
+        needs = "requires:\n  redis: {interface: redis}\n"
+        world = project(folder, "flask", (pathlib.Path(folder) / "after.yaml").read_text(), needs)
+        right("missing", ["plan", "config-changed", *world], "! stop flask, queue-worker", "+ blocked: missing integrations: redis", "file /tmp/flask/state/database-migration-status\n- COMPLETED\n+ PENDING")
+        right("missing", ["run", "config-changed", *world], "stop        flask", "blocked      missing integrations: redis")
+        right("needed", ["explain", "REDIS_DB_PORT", "--relate", "redis", *world], "not set; the unit would be blocked: missing integrations: redis")
+
+
+def test_origins():
+    """Each place that a variable may come from."""
+    peer = "model: {http_proxy: 'http://p:1'}\nrelations: [{endpoint: secret-storage, local_app_data: {%s_secret_key: generated-key}}]\n"
+    with tempfile.TemporaryDirectory() as folder:
+        world = project(folder, "spring-boot", peer % "spring-boot" + "secrets: [{id: 'secret:s', tracked_content: {key: hidden-value}}]\nconfig: {mail: 'secret:s'}\ncontainers: [{name: app, layers: {i: {services: {spring-boot: {override: replace, command: java}}}}}]\n",
+                        "config: {options: {mail: {type: secret}}}\n", paas_config="metrics-port: 9000\n")
+        for name, want in [
+            ("http_proxy", ["the model's configuration, through JUJU_CHARM_HTTP_PROXY", "without   not set"]), ("management.server.port", ["paas-config.yaml, key metrics-port"]), ("SERVER_PORT", ["8080"]),
+            ("APP_MAIL_KEY", ["***", "option mail, key 'key' of its secret, set by the user"]), ("server.forward-headers-strategy", ["the charm itself: Spring Boot"]),
+        ]:
+            right(f"explain {name}", ["explain", name, *world], *want)
+        out = right("export", ["env", "--export", *world], "# no shell can hold server.forward-headers-strategy\n", "export SERVER_PORT='8080'\n")
+        check("hidden-value" in out, "export masks")
+        check("hidden-value" not in right("plan", ["plan", "config-changed", *world]), "a plan shows a secret")
+        world = project(folder, "fastapi", peer % "fastapi" + "containers: [{name: app}]\n")
+        right("a default", ["explain", "UVICORN_HOST", *world], "0.0.0.0")
+        world = project(folder, "django", "app: 'a<b>&\"c\\d'\n" + peer % "django" + "containers: [{name: app, layers: {i: {services: {django: {override: replace, startup: enabled, command: 'x -k [ sync ]'}}}}}]\n",
+                        "requires:\n  mysql: {interface: mysql_client, optional: true, limit: 1}\n  rabbitmq: {interface: rabbitmq, optional: true, limit: 1}\n")
+        superuser = ["create-superuser", "--param", "username=ada", "--param", "email=a@b.c", "--relate", "mysql", *world]
+        right("a superuser", ["plan", *superuser], "the action's command\n! python3 manage.py createsuperuser --noinput")
+        right("a superuser", ["run", *superuser], "result", "password = ***", "command     python3 manage.py createsuperuser --noinput")
+        right("names", ["graph", *world], 'app["a&lt;b&gt;&amp;&quot;c\\d"]')
+        right("names", ["graph", "--format", "dot", *world], 'label="a<b>&\\"c\\\\d"')
+        check("<b>" not in right("names", ["graph", "--format", "svg", *world]), "svg")
+        right("rabbitmq", ["graph", "--relate", "mysql", "--relate", "rabbitmq", *world], "RABBITMQ_* (")
+        rc, out, err = run("graph", "--output", "/nope/x.svg", *world)
+        check(rc == 1 and "/nope/x.svg" in err, f"a picture that cannot be written: {rc} {err!r}")
+        wrong("what to write", ["run", "start", "--relate", "redis", *world], "write under requires in charmcraft.yaml: redis: {interface: redis, optional: true, limit: 1}")
+        wrong("a script that is a folder", ["run", "--script", "/", *world], "/: ")
+        wrong("a bad world for env", ["env", "--state", "/nope"], "/nope")
+        wrong("a bad world for explain", ["explain", "x", "--state", "/nope"], "/nope")
+        wrong("a bad world for graph", ["graph", "--state", "/nope"], "/nope")
+        wrong("an event that decides nothing", ["explain", "x", "--event", "stop", *world], "does nothing", 1)
+    wrong("two endpoints of an interface", ["run", "start", "--relate", "postgresql_client"], "the charm has no such endpoint")
+
+
 def test_snapshot():
     tools = HERE / "tools"
     tools.mkdir()
@@ -545,7 +641,7 @@ with tempfile.TemporaryDirectory() as scratch:
     HERE = pathlib.Path(scratch)
     (HERE / "charmcraft.yaml").write_text(CHARMCRAFT % "")
     (HERE / "state.yaml").write_text(STATE)
-    for test in (test_help, test_wrong_use, test_run, test_relate, test_hook, test_plan, test_env, test_explain, test_graph, test_manual, test_terminal, test_watch, test_real_pebble, test_snapshot):
+    for test in (test_help, test_wrong_use, test_run, test_relate, test_hook, test_plan, test_env, test_explain, test_graph, test_manual, test_terminal, test_watch, test_real_pebble, test_deeds, test_origins, test_snapshot):
         if len(sys.argv) < 2 or sys.argv[1] in test.__name__:
             test()
 print(f"{passed} passed, {failed} failed")

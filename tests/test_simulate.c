@@ -69,6 +69,10 @@ static const struct { const char *name, *text, *want; } bad[] = {
 	{ "only peers have peers", "relations: [{endpoint: db, peers_data: {}}]\n", "peers_data is not for relations but peers" },
 	{ "a databag holds texts", "relations: [{endpoint: db, remote_app_data: {a: true}}]\n", "remote_app_data.a: expected text, got a boolean" },
 	{ "a databag is a map", "relations: [{endpoint: db, remote_app_data: [a]}]\n", "expected a map of texts" },
+	{ "units' bags are a map", "relations: [{endpoint: db, remote_units_data: []}]\n", "expected a map of unit numbers" },
+	{ "a databag is UTF-8", "relations: [{endpoint: db, remote_app_data: {a: \"\\xff\"}}]\nleader: 1\n", "leader: expected true or false" },
+	{ "services' states are a map", "containers: [{name: app, service_statuses: []}]\n", "expected a map of services" },
+	{ "files are a map", "containers: [{name: app, files: []}]\n", "expected a map of paths" },
 	{ "units are numbers", "relations: [{endpoint: db, remote_units_data: {x/0: {}}}]\n", "'x/0' is no unit number" },
 	{ "a unit's bag is a map", "relations: [{endpoint: db, remote_units_data: {0: 1}}]\n", "remote_units_data.0: expected a map of texts" },
 	{ "an unknown option", "config: {colour: red}\n", "the charm has no option 'colour'" },
@@ -137,7 +141,7 @@ static void test_defaults(void)
 
 	w = world_of("unit: store/3\njuju_version: 3.1\nopened_ports: [80, 53/udp, icmp, {port: 443}, {port: 5, protocol: udp}]\n"
 	             "relations: [{endpoint: db, id: 2}, {endpoint: db}, {endpoint: peers}, {endpoint: web, remote_units_data: {}}]\n"
-	             "containers: [{name: side, files: {/a/: }}]\nconfig: {size: null, ratio: 2}\n");
+	             "containers: [{name: side, files: {/a/: }, execs: null}]\nsecrets: null\nconfig: {size: null, ratio: 2}\n");
 	CHECK(w.rc == 0, "%s", w.err.msg);
 	state = simulator_state(w.s);
 	CHECK_STR(node_gets(state, "app"), S("store"));
