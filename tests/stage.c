@@ -304,7 +304,7 @@ static void serve_call(struct server *s, struct connection *c, struct str body)
 	if (fault == FAULT_RESET || fault == FAULT_DEAD) {
 		hang_up(c);
 	} else if (fault == FAULT_GARBAGE) {
-		send_all(c->fd, S("\x05\x01nonsense that is no gob"));
+		send_all(c->fd, S("\x17nonsense that is no gob"));
 	} else if (fault == FAULT_ERROR) {
 		call.code = 1;
 		call.message = S("ERROR injected\n");
@@ -841,6 +841,8 @@ static void serve(struct server *s, struct connection *c)
 	if (c->peer != AGENT && c->peer != PEBBLE)
 		return;   /* what a command is sent: no test's command reads it */
 	buf_add(&c->in, (struct str){ bytes, (size_t)n });
+	if (c->peer == PEBBLE)
+		s->w->pebble_bytes += n;
 	if (c->peer == AGENT)
 		serve_agent(s, c);
 	else
@@ -951,7 +953,7 @@ int stage_run(struct stage *w, const char *event, const struct fault *fault, int
 	pid_t child;
 
 	*s = (struct server){ .w = w, .fault = fault, .output = { .arena = w->arena } };
-	w->requests = w->calls = w->pebble_requests = w->connections = 0;
+	w->requests = w->calls = w->pebble_requests = w->connections = w->pebble_bytes = 0;
 	if (simulator_hook(w->simulator, str_of(event), &h, &err) < 0 || pipe2(pipes, O_CLOEXEC) < 0)
 		broken(err.msg ? err.msg : "pipe");
 	add_peer(s, listen_at(str_f(w->arena, "%s/agent.socket", w->folder).p), AGENT_LISTENS, 0);

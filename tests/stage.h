@@ -32,7 +32,7 @@ struct stage {
 	const char *charm_folder;
 	struct str output;    /* stdout and stderr of the last run */
 	long requests;        /* of the last run */
-	long calls, pebble_requests, connections;
+	long calls, pebble_requests, connections, pebble_bytes;
 };
 /* Reads the state; makes the folder and the listening sockets' places. Exits the test when it cannot: the test itself is wrong. */
 void stage_open(struct stage *, const char *charm_folder, struct str state, const char *state_name);
