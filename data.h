@@ -39,7 +39,8 @@ struct str { const char *p; size_t n; };
 #define S(lit)   ((struct str){ (lit), sizeof (lit) - 1 })
 #define NOSTR    ((struct str){ 0 })             /* absent: p is NULL. Empty text has a p. */
 #define FMT      "%.*s"
-#define ARG(s)   (int)(s).n, (s).p ? (s).p : ""
+#define ARG(s)   (int)(s).n, str_bytes(s)       /* evaluates s twice */
+static inline const char *str_bytes(struct str s) { return s.p ? s.p : ""; }
 
 struct str str_of(const char *c_string);          /* NULL gives NOSTR; shares the bytes */
 struct str str_dup(struct arena *, struct str);
@@ -126,7 +127,8 @@ struct node *node_copy(struct arena *, const struct node *);   /* deep; texts ar
 size_t node_size(const struct node *);                         /* nodes in the tree, itself included */
 void node_append(struct node *parent, struct node *value);     /* as node_add, of a value that hangs nowhere yet */
 const char *node_kind_name(const struct node *);               /* "a string", "a list", ... for messages */
-#define NODE_EACH(item, parent) for (struct node *item = (parent) ? (parent)->child : NULL; item; item = item->next)
+static inline struct node *node_first(const struct node *parent) { return parent ? parent->child : NULL; }
+#define NODE_EACH(item, parent) for (struct node *item = node_first(parent); item; item = item->next)
 
 /* Members by key while a large map is read, so that a hostile one costs no quadratic time. */
 struct key_index { struct arena *arena; struct node **slot; size_t size; };
