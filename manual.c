@@ -4,8 +4,8 @@
 #include "cli.h"
 #include "explain.h"
 #include "frameworks.h"
-#include "simulate.h"
 #include "version.h"
+#include "world.h"
 
 /* --- Completion. --- */
 /* "a|b|c" as words; NOSTR when an argument is something else. */
@@ -397,7 +397,7 @@ static void page_options(struct buf *out)
 }
 
 static const struct { const char *name; void (*print)(struct buf *); } pages[] = {
-	{ "commands", page_commands }, { "options", page_options }, { "state", page_state }, { "statuses", page_statuses },
+	{ "commands", page_commands }, { "examples", examples_page }, { "options", page_options }, { "state", page_state }, { "statuses", page_statuses },
 };
 
 int cmd_docs(struct cli *cli)

@@ -139,6 +139,19 @@ static const struct example examples[] = {
 	{ "secret-storage", "local_app_data: {}\n", NULL },
 };
 
+void examples_page(struct buf *out)
+{
+	buf_adds(out, "# What --relate writes\n\n"
+	              "The relation that `--relate ENDPOINT` adds, by the endpoint's interface, and the secrets that its databags name, in the words of\n"
+	              "[the state file](state.md). `dispatch docs examples` prints this page.\n");
+	for (size_t i = 0; i < LEN(examples); i++) {
+		buf_addf(out, "\n## %s\n\n```yaml\n%s", examples[i].interface, examples[i].relation);
+		if (examples[i].secrets)
+			buf_addf(out, "\n# secrets\n%s", examples[i].secrets);
+		buf_adds(out, "```\n");
+	}
+}
+
 /* By the endpoint's name, or by its interface where only one endpoint has it. */
 static const struct endpoint *endpoint_meant(const struct charm *charm, struct str name)
 {

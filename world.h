@@ -41,6 +41,8 @@ int world_write(struct world *, struct str file);
 
 /* relate.c: a relation's example, in the state file's words; ERR_INPUT when there is none for this interface. */
 int relate_example(struct simulator *, struct str endpoint, struct err *);
+/* All examples, as a page of the reference. */
+void examples_page(struct buf *);
 
 /* report.c: what came of an event, for people and for scripts. */
 void report_text(const struct outcome *, struct buf *);
