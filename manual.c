@@ -4,6 +4,7 @@
 #include "cli.h"
 #include "explain.h"
 #include "frameworks.h"
+#include "relations.h"
 #include "version.h"
 #include "world.h"
 
@@ -397,7 +398,7 @@ static void page_options(struct buf *out)
 }
 
 static const struct { const char *name; void (*print)(struct buf *); } pages[] = {
-	{ "commands", page_commands }, { "examples", examples_page }, { "options", page_options }, { "state", page_state }, { "statuses", page_statuses },
+	{ "commands", page_commands }, { "environment", environment_page }, { "examples", examples_page }, { "options", page_options }, { "state", page_state }, { "statuses", page_statuses },
 };
 
 int cmd_docs(struct cli *cli)
