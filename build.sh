@@ -278,8 +278,10 @@ archive() {
 
 # --- The program. ---
 
-# Own sources: every .c at the top, but nothing below it. main.c holds main() alone, so that tests and fuzzers link all the rest.
-sources() { printf '%s\n' *.c; }
+# Own sources: every .c at the top, but nothing below it. main.c holds main() alone, so that tests and fuzzers link the others, PARTS.
+SOURCES=(*.c)
+PARTS=("${SOURCES[@]/#main.c/}")
+PARTS=(${PARTS[@]})
 
 WARNINGS=(-std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wvla)
 
@@ -414,7 +416,7 @@ generate_assets() {
 build_program() {
 	local folder=$BUILD/$KIND out=$1 file files
 	generate
-	files=($(sources) "$BUILD/gen/version.c" "$BUILD/gen/assets.c")
+	files=("${SOURCES[@]}" "$BUILD/gen/version.c" "$BUILD/gen/assets.c")
 	objects "$folder" -- "${files[@]}" || die "it does not compile"
 	object_list "$folder" "${files[@]}"
 	# The list itself is a part: a file that is gone must not stay in.
@@ -511,7 +513,7 @@ wait_tests() {
 }
 
 run_test() {
-	local name=$1 code=0 line
+	local name=$1 code=0 line began=$SECONDS
 	shift
 	"$@" >"$RESULTS/$name.log" 2>&1 </dev/null || code=$?
 	line=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$RESULTS/$name.log" | tail -n 1) || true
@@ -522,7 +524,7 @@ run_test() {
 		line="${line%%,*}, 1 failed"
 	fi
 	printf '%s\n' "$line" >"$RESULTS/$name.count"
-	say "$name: $line"
+	say "$name: $line ($((SECONDS - began)) s)"
 	[[ $line = *", 0 failed"* ]] && grep -h '^skipped' "$RESULTS/$name.log" && return
 	[[ $line = *", 0 failed"* ]] || { say "  exit code $code; the end of $RESULTS/$name.log:"; tail -n 25 "$RESULTS/$name.log" | sed 's/^/  /'; }
 }
@@ -537,15 +539,12 @@ finish_tests() {
 	[ "${counts#* }" = 0 ]
 }
 
-# All but main(), so that a test has its own.
-parts() { sources | grep -v '^main\.c$'; }
-
 # build_parts FOLDER: all but main() as an archive there, so that a test program takes in only what it needs.
 build_parts() {
 	local folder=$1 object
 	generate
-	objects "$folder" "${OWN_FLAGS[@]}" -- $(parts) "$BUILD"/gen/{version,assets}.c || return 1
-	object_list "$folder" $(parts) version.c assets.c
+	objects "$folder" "${OWN_FLAGS[@]}" -- "${PARTS[@]}" "$BUILD"/gen/{version,assets}.c || return 1
+	object_list "$folder" "${PARTS[@]}" version.c assets.c
 	for object in "${OBJECTS[@]}"; do
 		if [ ! "$folder/parts.a" -nt "$object" ]; then
 			rm -f "$folder/parts.a"
@@ -598,7 +597,7 @@ export UBSAN_OPTIONS=print_stacktrace=1
 # Each compiler, at each level, against each libc, sees what the others miss.
 test_warnings() {
 	local compiler level libc files
-	files="$(sources) $(ls tests/test_*.c)"
+	files=("${SOURCES[@]}" tests/test_*.c)
 	for libc in musl glibc; do
 		kind "$libc"
 		deps
@@ -613,7 +612,7 @@ test_warnings() {
 						INCLUDES=(-nostdinc -isystem "$DEPS/musl/include" -isystem "$(clang -print-resource-dir)/include" -isystem "$DEPS/include")
 					fi
 				fi
-				run_test "warnings-$compiler$level-$libc" objects "$BUILD/warnings-$compiler$level-$libc" -- $files
+				run_test "warnings-$compiler$level-$libc" objects "$BUILD/warnings-$compiler$level-$libc" -- "${files[@]}"
 			done
 		done
 	done
@@ -677,6 +676,26 @@ test_python() {
 		start_test "$(basename "$file" .py)" env DISPATCH="$BUILD/dispatch" BUILD="$BUILD" timeout 580 "$VENV/bin/python" -B "$file"
 	done
 	wait_tests
+}
+
+# test_some NAME...: only those of tests/, as test_data or test_cases; C ones with gcc and the sanitizers.
+test_some() {
+	local name
+	build
+	start_tests
+	for name; do
+		if [ -e "tests/$name.py" ]; then
+			python_env
+			run_test "$name" env DISPATCH="$BUILD/dispatch" BUILD="$BUILD" "$VENV/bin/python" -B "tests/$name.py"
+		else
+			kind asan-gcc
+			deps
+			OWN_FLAGS=("${SANITIZE[@]}")
+			run_test "build-$name" build_tests "$BUILD/test-$KIND" "tests/$name.c"
+			run_test "$name" "$BUILD/test-$KIND/$name"
+		fi
+	done
+	finish_tests
 }
 
 test_all() {
@@ -934,7 +953,7 @@ help() {
 
 		  (none)           build it; a second time only what has changed
 		  demo             build it, and run config-changed of examples/flask on the simulator
-		  test             all tests
+		  test [NAME...]   all tests; or some, as test_data or test_cases
 		  coverage [FILE.c...]   branches that the tests take; of FILE, those they do not
 		  mutants [COUNT [FILE.c...]]   change our code in COUNT places (200), one at a time: does a test notice?
 		  bench [ROUNDS]   what a hook costs, beside a charm in Python; PYTHON_CHARM=folder names one
@@ -960,7 +979,7 @@ command=${1:-build}
 case $command in
 build) build ;;
 demo) demo ;;
-test) test_all ;;
+test) if [ $# -eq 0 ]; then test_all; else test_some "$@"; fi ;;
 fuzz) fuzz_long "$@" ;;
 sbom) sbom ;;
 coverage) coverage "$@" ;;
@@ -970,7 +989,7 @@ cross) cross "$@" ;;
 test-cross) test_cross "$@" ;;
 link) link_program "$@" ;;
 deps) for k in "${@:-musl}"; do kind "$k"; deps; say "$k: $DEPS"; done ;;
-objects) kind "${1:-glibc}"; deps; with_lock generate; objects "$BUILD/$KIND" -- $(sources) "$BUILD"/gen/{version,assets}.c ;;
+objects) kind "${1:-glibc}"; deps; with_lock generate; objects "$BUILD/$KIND" -- "${SOURCES[@]}" "$BUILD"/gen/{version,assets}.c ;;
 flags) kind "${1:-glibc}"; deps >&2; say "${CFLAGS[@]} ${INCLUDES[@]} -I." ;;
 libs) kind "${1:-glibc}"; deps >&2; say "${LIBS[@]}" ;;
 -h | --help | help) help ;;
