@@ -257,6 +257,10 @@ static void check_fields(const struct lint *l, const struct node *project)
 		else if (member->kind == NODE_NULL ? field->required : !(shape_of(member) & field->shape))
 			finding_add(l->out, l->file, member, "field-type", field->write, "'%s' cannot be %s", field->key, node_kind_name(member));
 	}
+	NODE_EACH (part, node_is(node_get(project, "parts"), NODE_MAP) ? node_get(project, "parts") : NULL)
+		if (part->kind != NODE_MAP)
+			finding_add(l->out, l->file, part, "part", "write plugin: nil below it, or what builds it", "part '" FMT "' must be a mapping, not %s",
+			            ARG(part->key), node_kind_name(part));
 	for (size_t i = 0; i < LEN(fields); i++)
 		if (fields[i].required && !node_get(project, fields[i].key))
 			finding_add(l->out, l->file, NULL, "field-missing", fields[i].write, "there is no '%s'", fields[i].key);

@@ -102,8 +102,6 @@ void lint_paas_config(const char *folder, const struct framework *framework, str
 			continue;
 		line = str_sub(line, 2, line.n);
 		colon = str_find(line, ':');
-		if (colon < 0)
-			continue;
 		location = str_sub(line, 0, (size_t)colon);
 		what = str_trim(str_sub(line, (size_t)colon + 1, line.n));
 		finding_add(out, file, located(a, tree, location), rule, paas_advice(location, what), FMT ": " FMT, ARG(location), ARG(what));
@@ -305,14 +303,11 @@ void lint_custom(const char *folder, struct findings *out)
 
 /* --- The first hook --- */
 
-/* Is the option the framework's own: by its name, or one of its secrets'? */
-static bool framework_option(struct arena *a, const struct framework *f, struct str name)
+/* Is the option one of the framework's own? */
+static bool framework_option(const struct framework *f, struct str name)
 {
 	for (size_t i = 0; i < f->n_options; i++)
 		if (f->options[i].option && (f->options[i].generations & (unsigned)f->generation) && str_is(name, f->options[i].option))
-			return true;
-	for (size_t i = 0; i < LEN(f->secret_options); i++)
-		if (f->secret_options[i] && (str_is(name, f->secret_options[i]) || str_eq(name, str_f(a, "%s-id", f->secret_options[i]))))
 			return true;
 	return false;
 }
@@ -334,7 +329,7 @@ static void check_required_options(const struct node *expanded, const char *file
 		bool ignored = str_starts(option->key, "webserver-") || str_starts(option->key, "app-") ||
 		               str_starts(option->key, str_f(a, "%s-", f->name).p);
 
-		if (!node_is(optional, NODE_BOOL) || node_true(optional) || ignored || framework_option(a, f, option->key))
+		if (!node_is(optional, NODE_BOOL) || node_true(optional) || ignored || framework_option(f, option->key))
 			continue;
 		if (framework_field(a, f, option->key))
 			finding_add(out, file, option, "option-shadowed", "give it another name, or remove optional: false",

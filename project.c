@@ -512,16 +512,15 @@ int project_members(struct arena *a, const struct project *p, const struct build
 	node_put(a, manifest, S("bases"), build->bases);
 	member_add(a, &out, S("manifest.yaml"), yaml_text(a, manifest));
 	member_add(a, &out, S("framework"), str_f(a, "%s %d\n", p->framework->name, p->framework->generation));
-	if (p->metadata ? file_add(a, p, S("metadata.yaml"), &out, err) < 0 : false)
+	/* What stands in a file of its own is packed as it stands. */
+	if ((p->metadata && file_add(a, p, S("metadata.yaml"), &out, err) < 0) ||
+	    (p->config_apart && file_add(a, p, S("config.yaml"), &out, err) < 0) ||
+	    (p->actions_apart && file_add(a, p, S("actions.yaml"), &out, err) < 0))
 		return -1;
 	if (!p->metadata)
 		member_add(a, &out, S("metadata.yaml"), yaml_text(a, project_metadata(a, project)));
-	if (p->config_apart ? file_add(a, p, S("config.yaml"), &out, err) < 0 : false)
-		return -1;
 	if (!p->config_apart && config && config->count)
 		member_add(a, &out, S("config.yaml"), yaml_text(a, sorted(a, config)));
-	if (p->actions_apart ? file_add(a, p, S("actions.yaml"), &out, err) < 0 : false)
-		return -1;
 	if (!p->actions_apart && actions && actions->count)
 		member_add(a, &out, S("actions.yaml"), yaml_text(a, sorted(a, actions)));
 	for (size_t i = 0; i < LEN(files); i++)

@@ -50,6 +50,7 @@ static const struct row charmcraft_rows[] = {
 	{ BASE "requires: [a]\nsubordinate: 3\nterms: x\nassumes: {}\ntitle: [x]\n",
 	  "7:1 field-type|8:1 field-type|9:1 field-type|10:1 field-type|11:1 field-type" },
 	{ BASE "requires:\ntitle:\nlinks:\nconfig:\n", "" },
+	{ BASE "parts: {a: {}, b: , c: x}\n", "7:16 part|7:21 part" },
 	{ "name: shop\ntype: charm\nbase: ubuntu@24.04\nplatforms: {amd64: }\nsummary:\ndescription: 3\n", "5:1 field-type" },
 	/* names */
 	{ "name: a\n" REST, "" }, { "name: a1\n" REST, "" }, { "name: a-b\n" REST, "" }, { "name: \"9\"\n" REST, "1:1 name" },
