@@ -104,6 +104,8 @@ class Server:
 
     def __enter__(self):
         wait_until(lambda: answers(self.port) or self.process.poll() is not None)
+        if self.process.poll() not in (None, 0) and "--check-config" not in self.process.args:
+            print(f"exit code {self.process.returncode}: {self.read(1)[-4000:]}")
         return self
 
     def read(self, which):
@@ -166,7 +168,7 @@ def no_opentelemetry(folder):
     """A folder for PYTHONPATH in which OpenTelemetry cannot be imported."""
     package = folder / "without" / "opentelemetry"
     package.mkdir(parents=True)
-    (package / "__init__.py").write_text('raise ImportError("not installed")\n')
+    (package / "__init__.py").write_text('raise ModuleNotFoundError("not installed")\n')
     return str(package.parent)
 
 
