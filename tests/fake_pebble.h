@@ -94,27 +94,16 @@ static long real_poll(struct pollfd *fds, nfds_t n)
 
 /* --- The fake's side. --- */
 
-static char *fake_dir;
-
-static void fake_dir_remove(void)
-{
-	rmdir(fake_dir);
-}
-
 static void fake_start(struct fake *f, const struct rule *rules)
 {
-	static char dir[] = "/tmp/fake-pebble-XXXXXX";   /* one for all fakes of a test program */
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 
 	*f = (struct fake){ .arena = arena_new(), .now = 5000 };
 	f->log.arena = f->input.arena = f->arena;
 	memcpy(f->rules, rules, sizeof f->rules);
-	if (!fake_dir) {
-		fake_dir = mkdtemp(dir);
-		atexit(fake_dir_remove);
-	}
-	f->path = str_f(f->arena, "%s/pebble.socket", fake_dir);
+	f->path = str_f(f->arena, "/tmp/fake-pebble-%d.socket", (int)getpid());
 	memcpy(address.sun_path, f->path.p, f->path.n);
+	unlink(f->path.p);   /* of a test that was killed */
 	f->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	if (bind(f->listener, (struct sockaddr *)&address, sizeof address) < 0 || listen(f->listener, 8) < 0)
 		abort();
