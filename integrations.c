@@ -85,13 +85,13 @@ static bool older_than_secrets(const struct relation *r)
 static struct str first_url(struct str urls)
 {
 	for (size_t i = 0; i < urls.n; i++) {
+		size_t end = i + 1;
+
 		if (urls.p[i] != ',')
 			continue;
-		struct str rest = str_sub(urls, i + 1, urls.n);
-		ptrdiff_t colon = str_find(rest, ':'), comma = str_find(rest, ','), slash = str_find(rest, '/');
-
-		if (colon > 0 && (comma < 0 || colon < comma) && (slash < 0 || colon < slash) &&
-		    str_starts(str_sub(rest, (size_t)colon, rest.n), "://"))
+		while (end < urls.n && urls.p[end] != ':' && urls.p[end] != ',' && urls.p[end] != '/')
+			end++;
+		if (end > i + 1 && str_starts(str_sub(urls, end, urls.n), "://"))
 			return str_sub(urls, 0, i);
 	}
 	return urls;
