@@ -66,7 +66,8 @@ static const struct packed_option spring_metrics_options[] = {
 	{ "metrics-path", "string", "/actuator/prometheus", "The path that Prometheus scrapes." },
 };
 static const struct packed_option secret_options[] = {
-	{ "app-secret-key", "string", NULL, "A random secret that all units share, for sessions and the like, instead of one made by the charm." },
+	{ "app-secret-key", "string", NULL,
+	  "A random secret that all units share, for sessions and the like, instead of one made by the charm." },
 	{ "app-secret-key-id", "secret", NULL,
 	  "The same from a Juju secret: the id of a user secret, granted to this app, whose only key is value." },
 };
@@ -502,7 +503,8 @@ static void check_overlap(const struct framework *f, const char *section, const 
 		return;
 	qsort(names.v, names.n, sizeof *names.v, text_order);
 	finding_add(out, charmcraft_yaml, first, "extension-overlap", NULL,
-	            "overlapping keys {" FMT "} in %s of charmcraft.yaml which conflict with the %s-framework extension, please rename or remove it",
+	            "overlapping keys {" FMT "} in %s of charmcraft.yaml which conflict with the %s-framework extension, please rename or "
+	            "remove it",
 	            ARG(strs_join(a, &names, ", ")), section, f->name);
 }
 

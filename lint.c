@@ -30,7 +30,7 @@ void finding_add(struct findings *f, const char *file, const struct node *at, co
 
 void finding_yaml(struct findings *f, const char *file, const char *rule, const char *prefix, const char *msg)
 {
-	struct finding finding = { .rule = rule, .file = str_of(file), .advice = S("see what stands before this place: quotes, colons, indentation") };
+	struct finding finding = { .rule = rule, .file = str_of(file) };
 	struct str rest = str_of(msg), what = rest, part;
 	int64_t line, column;
 
@@ -41,6 +41,7 @@ void finding_yaml(struct findings *f, const char *file, const char *rule, const 
 		what = str_trim(rest);
 	}
 	finding.message = str_f(f->arena, "%s" FMT, prefix, ARG(what));
+	finding.advice = S("see what stands before this place: quotes, colons, indentation");
 	finding_put(f, finding);
 }
 
@@ -320,7 +321,8 @@ static void check_architectures(const struct lint *l, const struct node *platfor
 static void check_platform(const struct lint *l, const struct node *p)
 {
 	static const char write[] = "write build-on: [amd64] and build-for: [amd64] below it";
-	bool is_architecture = one_of(architecture_of(p->key), architectures), empty = p->kind == NODE_NULL || (p->kind == NODE_MAP && p->count == 0);
+	bool is_architecture = one_of(architecture_of(p->key), architectures);
+	bool empty = p->kind == NODE_NULL || (p->kind == NODE_MAP && p->count == 0);
 	const struct node *build_for = member(p, "build-for");
 
 	if (str_is(p->key, "any") || str_is(p->key, "*") || str_find(p->key, '/') >= 0)
@@ -882,8 +884,10 @@ static void check_option(const struct lint *l, const struct node *option)
 	}
 	if (fallback && !default_fits(type, fallback))
 		finding_add(l->out, l->file, fallback, "option-default-type",
-		            str_is(type, "string") ? "put quotes around it" : str_is(type, "float") ? "write a number without quotes, or remove it" : str_is(type, "secret") ? "remove it: a secret's id is known after deploying"
-		            : str_f(l->out->arena, "write one of type " FMT ", or remove it", ARG(type)).p,
+		            str_is(type, "string")   ? "put quotes around it"
+		            : str_is(type, "float")  ? "write a number without quotes, or remove it"
+		            : str_is(type, "secret") ? "remove it: a secret's id is known after deploying"
+		                                     : str_f(l->out->arena, "write one of type " FMT ", or remove it", ARG(type)).p,
 		            "option \"" FMT "\" expected " FMT ", got %s", ARG(option->key), ARG(type), node_kind_name(fallback));
 	if (optional && optional->kind != NODE_BOOL)
 		finding_add(l->out, l->file, optional, "option-optional", "write true or false", "'optional' of option '" FMT "' is %s",
