@@ -6,6 +6,7 @@
 #include "frameworks.h"
 #include "observability.h"
 #include "relations.h"
+#include "telemetry.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -195,6 +196,7 @@ int decide(const struct snapshot *s, struct wanted *w, struct err *err)
 	for (size_t i = 0; i < settings.log.n; i++)
 		want_log(w, LOG_ERROR, FMT, ARG(settings.log.v[i]));
 	integrations_decide(s, settings.port, &in, w);
+	w->traces = refused.traces = in.charm_tracing;
 
 	if (superuser) {
 		*w = refused;
@@ -241,10 +243,9 @@ int decide(const struct snapshot *s, struct wanted *w, struct err *err)
 
 /* --- The hook --- */
 
-static int observe_decide_apply(struct dispatch *d, struct err *err)
+static int observe_decide_apply(struct dispatch *d, struct wanted *w, struct err *err)
 {
 	struct snapshot *s = NEW(d->arena, struct snapshot);
-	struct wanted *w = NEW(d->arena, struct wanted);
 	int span, rc;
 
 	span = trace_begin(d->trace, "observe");
@@ -269,10 +270,26 @@ static int observe_decide_apply(struct dispatch *d, struct err *err)
 	return rc;
 }
 
+/* The relation's collector comes before Juju's own. */
+static void traces_send(struct dispatch *d, const struct wanted *w, bool failed)
+{
+	struct err unlogged = { .arena = d->arena };
+	const char *problem;
+
+	if (!d->sends_traces)
+		return;
+	problem = telemetry_send(d, w->traces.p ? w->traces : d->hook.trace_url, d->hook.trace_ca, failed);
+	if (problem) {
+		juju_log(d->juju, LOG_WARNING, FMT ": traces were not sent: %s", ARG(d->hook.event), problem);
+		juju_flush(d->juju, &unlogged);
+	}
+}
+
 int dispatch_hook(struct dispatch *d)
 {
 	struct err err = { .arena = d->arena }, unlogged = { .arena = d->arena };
-	int rc = observe_decide_apply(d, &err);
+	struct wanted *w = NEW(d->arena, struct wanted);
+	int rc = observe_decide_apply(d, w, &err);
 
 	if (rc < 0) {
 		fprintf(stderr, "dispatch: " FMT ": %s\n", ARG(d->hook.event), err.msg);
@@ -280,6 +297,7 @@ int dispatch_hook(struct dispatch *d)
 		juju_log(d->juju, LOG_ERROR, FMT ": %s", ARG(d->hook.event), err.msg);
 		juju_flush(d->juju, &unlogged);
 	}
+	traces_send(d, w, rc < 0);
 	for (size_t i = 0; d->pebbles && i < d->charm->containers.n; i++)
 		if (d->pebbles[i])
 			pebble_close(d->pebbles[i]);

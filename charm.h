@@ -53,6 +53,7 @@ struct hook {
 	struct str remote_app, remote_unit, departing_unit;
 	struct str workload;           /* the container of a pebble-* event */
 	struct str http_proxy, https_proxy, no_proxy;   /* JUJU_CHARM_*: NOSTR when empty */
+	struct str trace_url, trace_ca;                 /* JUJU_CHARM_TRACE_CONFIG_HTTP, _CA_CERT: NOSTR when empty */
 	struct str hostname, fqdn;     /* own; fqdn by decisions.md, small print */
 };
 bool hook_breaks(const struct hook *, int relation_id);      /* this very relation is going away */
@@ -167,6 +168,7 @@ struct wanted {
 	struct exec *action_exec;      /* create-superuser: run it; exit 0 gives the results, else it fails with the output */
 	struct log_line *log;
 	size_t       n_log;
+	struct str   traces;           /* the collector of the charm's own traces, as a relation gives it; NOSTR: none does */
 	struct env   env;              /* the app's environment, for people (`dispatch env`) and for masking secrets */
 };
 struct bag_wanted *want_bag(struct wanted *, const struct relation *, bool application);   /* adds one */
@@ -187,6 +189,7 @@ struct dispatch {
 	/* For people: called with each change before it is made (`run`), and instead of it when `dry` (`plan`). NULL: nobody watches. */
 	void        (*watch)(struct dispatch *, const struct snapshot *, const struct wanted *);
 	bool          dry;
+	bool          sends_traces;   /* a real hook: its trace may go to a collector */
 };
 int observe(struct dispatch *, struct snapshot *, struct err *);
 /* Pure: no I/O, no clock, no randomness. -1 only where Juju should retry. */

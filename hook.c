@@ -97,6 +97,8 @@ void hook_read(struct arena *a, const struct charm *charm, struct hook *hook)
 	hook->workload = variable("JUJU_WORKLOAD_NAME");
 	hook->http_proxy = variable("JUJU_CHARM_HTTP_PROXY");
 	hook->https_proxy = variable("JUJU_CHARM_HTTPS_PROXY");
+	hook->trace_url = variable("JUJU_CHARM_TRACE_CONFIG_HTTP");
+	hook->trace_ca = variable("JUJU_CHARM_TRACE_CONFIG_CA_CERT");
 	hook->no_proxy = variable("JUJU_CHARM_NO_PROXY");
 	hook_names(a, hook);
 }
@@ -198,9 +200,10 @@ int dispatch_open(struct dispatch *d, struct err *err)
 	if (!getcwd(directory, 4096))
 		return err_set(err, ERR_RETRY, "the charm's folder has no path");
 	agent.directory = directory;
-	if (trace && *trace) {
+	d->sends_traces = d->hook.trace_url.p || endpoint_find(d->charm, S("charm-tracing"));
+	if ((trace && *trace) || d->sends_traces) {
 		d->trace = NEW(d->arena, struct trace);
-		*d->trace = (struct trace){ .arena = d->arena, .open = -1, .fd = trace_file(trace) };
+		*d->trace = (struct trace){ .arena = d->arena, .open = -1, .fd = trace && *trace ? trace_file(trace) : -1 };
 	}
 	if (carrier_open(d->arena, &agent, d->trace, &carrier, err) < 0)
 		return -1;
