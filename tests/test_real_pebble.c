@@ -293,6 +293,7 @@ int main(void)
 
 	if (!on_path("pebble")) {
 		printf("skipped: no pebble on PATH\n");
+		arena_free(r->arena);
 		return TEST_END();
 	}
 	r->err.arena = r->arena;
