@@ -3,8 +3,8 @@
 #
 # The libraries come as the upstream tarballs of Debian's source packages, pinned in deps.lock, and are built once per compiler and kind
 # into a cache. The program is linked statically from them and musl, which is built from its pinned source with the machine's gcc (and with
-# Debian's cross compilers for other architectures): one set of tools that apt has on every supported machine, every byte of libc pinned
-# by us, and smaller results than a libc and a compiler from a 90 MB wheel would give.
+# Debian's cross compilers for other architectures): tools that apt has on every supported machine, and every byte of libc pinned by us.
+# docs/explanation/build.md weighs the alternatives.
 set -euo pipefail
 export LC_ALL=C TZ=UTC
 umask 022

@@ -4,8 +4,8 @@
 
 The worlds stand on real sockets (world.c); measure.c takes wall time, CPU time and peak memory of the hook and its children; medians count.
 The other side of the pairs is PYTHON_CHARM, the folder of a packed Python charm, where that is set. Without one it is what PyPI alone can
-give: a charm of the `ops` framework with no code of its own, which every Python charm costs at least. Writes docs/bench.md and
-docs/bench.svg."""
+give: a charm of the `ops` framework with no code of its own, which every Python charm costs at least. Writes docs/reference/bench.md and
+docs/reference/bench.svg."""
 import json
 import os
 import pathlib
@@ -275,9 +275,9 @@ So many units of our own, and as many of a related application; everything is re
 
 {growth_table('relations', relations)}
 """
-    (ROOT / "docs").mkdir(exist_ok=True)
-    (ROOT / "docs" / "bench.md").write_text(text)
-    (ROOT / "docs" / "bench.svg").write_text(svg(results, sides, units, relations))
+    pages = ROOT / "docs" / "reference"
+    (pages / "bench.md").write_text(text)
+    (pages / "bench.svg").write_text(svg(results, sides, units, relations))
     (BENCH / "results.json").write_text(json.dumps({"worlds": results, "units": units, "relations": relations, "floor": floor, "notes": notes}, indent=1))
     print(text)
 
