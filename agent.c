@@ -163,8 +163,11 @@ static enum exchange exchange(struct link *l, struct tool_call *calls, size_t n,
 			got = send(l->fd, out->p + sent, out->n - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
 			if (got >= 0)
 				sent += (size_t)got;
-			else if (!passing(errno))
-				sent = out->n;   /* the other side is gone; what it said before is still to be read */
+			else if (!passing(errno)) {
+				/* The other side is gone; what it said before is still to be read. If it is not, it must not wait for the rest, nor we for it. */
+				shutdown(l->fd, SHUT_WR);
+				sent = out->n;
+			}
 			if (sent < out->n)
 				p.events |= POLLOUT;
 		}
