@@ -163,40 +163,40 @@ static const struct framework frameworks[] = {
 		.database_rule = "Django requires a database integration to work", .superuser = true,
 	}, {
 		.name = "fastapi", .generation = 1, .config_prefix = "APP_", .framework_prefix = "", .container = "app",
-		.base_dir = "/app", .app_dir = "/app", .services_state = "/tmp/fastapi/state", .migration_state = "/tmp/fastapi/state",
+		.app_dir = "/app", .services_state = "/tmp/fastapi/state", .migration_state = "/tmp/fastapi/state",
 		.port = 8080, .server = SERVER_UVICORN, .secret_options = { "app-secret-key" }, OPTIONS(fastapi_options),
 	}, {
 		.name = "fastapi", .generation = 2, .config_prefix = "APP_", .framework_prefix = "", .container = "app",
-		.base_dir = "/app", .app_dir = "/app", .services_state = "/tmp/fastapi/state", .migration_state = "/tmp/fastapi/state",
+		.app_dir = "/app", .services_state = "/tmp/fastapi/state", .migration_state = "/tmp/fastapi/state",
 		.port = 8000, .metrics_port = "8000", .metrics_path = "/metrics", .server = SERVER_UVICORN,
 		.secret_options = { "app-secret-key" }, OPTIONS(fastapi_options),
 	}, {
 		.name = "go", .generation = 1, .config_prefix = "APP_", .framework_prefix = "APP_", .container = "app",
-		.base_dir = "/app", .app_dir = "/app", .services_state = "/tmp/go/state", .migration_state = "/tmp/go/state",
+		.app_dir = "/app", .services_state = "/tmp/go/state", .migration_state = "/tmp/go/state",
 		.port = 8080, .secret_options = { "app-secret-key" }, OPTIONS(go_options),
 	}, {
 		.name = "go", .generation = 2, .config_prefix = "APP_", .framework_prefix = "", .container = "app",
-		.base_dir = "/app", .app_dir = "/app", .services_state = "/tmp/go/state", .migration_state = "/tmp/go/state",
+		.app_dir = "/app", .services_state = "/tmp/go/state", .migration_state = "/tmp/go/state",
 		.port = 8080, .metrics_port = "8080", .metrics_path = "/metrics",
 		.secret_options = { "app-secret-key" }, OPTIONS(go_options),
 	}, {
 		.name = "expressjs", .generation = 1, .config_prefix = "APP_", .framework_prefix = "", .container = "app",
-		.base_dir = "/app", .app_dir = "/app", .services_state = "/app/state", .migration_state = "/tmp/expressjs/state",
+		.app_dir = "/app", .services_state = "/app/state", .migration_state = "/tmp/expressjs/state",
 		.port = 8080, .secret_options = { "app-secret-key" }, OPTIONS(expressjs_options),
 	}, {
 		.name = "expressjs", .generation = 2, .config_prefix = "APP_", .framework_prefix = "", .container = "app",
-		.base_dir = "/app", .app_dir = "/app", .services_state = "/app/state", .migration_state = "/tmp/expressjs/state",
+		.app_dir = "/app", .services_state = "/app/state", .migration_state = "/tmp/expressjs/state",
 		.port = 8080, .metrics_port = "9464", .metrics_path = "/metrics",
 		.secret_options = { "app-secret-key" }, OPTIONS(expressjs_options),
 	}, {
 		.name = "spring-boot", .generation = 1, .config_prefix = "APP_", .framework_prefix = "", .container = "app",
-		.base_dir = "/app", .app_dir = "/app", .services_state = "/app/state", .migration_state = "/tmp/spring-boot/state",
+		.app_dir = "/app", .services_state = "/app/state", .migration_state = "/tmp/spring-boot/state",
 		.port = 8080, .metrics_port = "8080", .metrics_path = "/actuator/prometheus",
 		.secret_options = { "app-secret-key" }, OPTIONS(spring_options), .finish = spring_finish,
 		.certificate_file = "/app/saml.cert", .spring = true,
 	}, {
 		.name = "spring-boot", .generation = 2, .config_prefix = "APP_", .framework_prefix = "", .container = "app",
-		.base_dir = "/app", .app_dir = "/app", .services_state = "/app/state", .migration_state = "/tmp/spring-boot/state",
+		.app_dir = "/app", .services_state = "/app/state", .migration_state = "/tmp/spring-boot/state",
 		.port = 8080, .metrics_port = "8080", .metrics_path = "/actuator/prometheus",
 		.secret_options = { "app-secret-key" }, OPTIONS(spring_options), .finish = spring_finish,
 		.certificate_file = "/app/saml.cert", .spring = true,

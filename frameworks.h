@@ -40,7 +40,8 @@ struct framework {
 	const char *config_prefix;    /* of user-defined options, BASE_URL, SECRET_KEY: "FLASK_" */
 	const char *framework_prefix; /* of the framework's own options and metrics */
 	const char *container;
-	const char *base_dir, *app_dir;
+	const char *base_dir;         /* of SERVER_GUNICORN: where its configuration goes */
+	const char *app_dir;          /* where migrations, checks and the superuser's command run */
 	const char *services_state;   /* folder of original-services.json */
 	const char *migration_state;  /* folder of database-migration-status */
 	int         port;             /* where neither an option nor paas-config says another */

@@ -360,6 +360,7 @@ static const struct { const char *name, *framework, *options, *config, *blocked,
 	{ "a mandatory option that is empty", "flask", "{a: {type: string, optional: false}}", "{a: ''}", NULL, NULL },
 	{ "a mandatory option that never gets through", "flask", "{debug: {type: string, optional: false}}", "{debug: x}", MISSING("debug"), NULL },
 	{ "a mandatory option of the framework", "expressjs", "{node-env: {type: string, optional: false}}", "{}", NULL, NULL },
+	{ "... another", "expressjs", "{port: {type: int, optional: false}}", "{}", NULL, NULL },
 	{ "a mandatory option with a reserved name", "flask", "{app-x: {type: string, optional: false}, flask-x: {type: string, optional: false},"
 	  " webserver-x: {type: string, optional: false}}", "{}", NULL, NULL },
 	{ "types", "flask", "{s: {type: string}, i: {type: int}, f: {type: float}, b: {type: boolean}, c: {type: secret}}",
@@ -409,6 +410,11 @@ static void test_messages(struct arena *a)
 			ARG(strs_join(a, &w.settings.log, "|")));
 		CHECK(w.settings.blocked.p || w.settings.log.n == 0, "%s: a log without a status", messages[i].name);
 	}
+	/* An empty worker class is none. */
+	world_new(&w, a, named(S("flask")));
+	config_text(&w, S("webserver-worker-class"), "");
+	settings_decide(&w.snapshot, &w.settings);
+	CHECK(!w.settings.worker_class.p, "worker class");
 	/* A file of the charm's comes before all of them. */
 	world_new(&w, a, named(S("go 2")));
 	w.charm.paas.json_logging = true;

@@ -158,6 +158,9 @@ static void world_changes(struct world *w, const char *changes)
 
 /* --- What is wanted, as text --- */
 
+/* What people read of all the steps there were: "name: why", each once. */
+static struct strs reasons;
+
 static struct str step_show(struct arena *a, const struct step *s)
 {
 	struct buf b = { .arena = a };
@@ -205,7 +208,9 @@ static struct str wanted_show(struct world *w, int rc)
 		return str_f(w->arena, "blocked: %s", w->err.msg);
 	}
 	for (size_t i = 0; i < w->wanted.n_steps; i++) {
-		CHECK(w->wanted.steps[i].name && w->wanted.steps[i].why, "a step without a name or a reason");
+		struct str reason = str_f(w->arena, "%s: %s", w->wanted.steps[i].name, w->wanted.steps[i].why);
+		if (!strs_has(&reasons, reason))
+			strs_add(w->arena, &reasons, reason);
 		strs_add(w->arena, &lines, step_show(w->arena, &w->wanted.steps[i]));
 	}
 	return strs_join(w->arena, &lines, "\n");
@@ -617,6 +622,34 @@ static void test_superuser(struct arena *a)
 		"\"DJANGO_SUPERUSER_EMAIL\": \"ours\", \"COLOUR\": \"red\"}"));
 }
 
+/* --- For people --- */
+
+static void test_reasons(struct arena *a)
+{
+	CHECK_STR(strs_join(a, &reasons, "\n"), S(
+		"image's services: the container is new\n"
+		"layer: the plan differs\n"
+		"log directory: the web server's configuration differs\n"
+		"web server configuration: the web server's configuration differs\n"
+		"configuration check: the web server's configuration differs\n"
+		"replan: the plan differs\n"
+		"migration: the data's home changed\n"
+		"configuration check: the unit is not active\n"
+		"reload: the unit is not active\n"
+		"replan: the unit is not active\n"
+		"configuration check: the service differs\n"
+		"reload: the web server's configuration differs\n"
+		"gevent check: the worker class is gevent\n"
+		"replan: a service is not running\n"
+		"migration: it has not been done\n"
+		"migration state: the data's home changed\n"
+		"log configuration directory: the log configuration differs\n"
+		"log configuration: the log configuration differs\n"
+		"SAML certificate: the certificate differs\n"
+		"stop: an integration is missing\n"
+		"migration state: an integration is missing"));
+}
+
 int main(void)
 {
 	struct arena *a = arena_new();
@@ -629,6 +662,7 @@ int main(void)
 	test_commands(a);
 	test_config(a);
 	test_superuser(a);
+	test_reasons(a);
 	arena_free(a);
 	return TEST_END();
 }
