@@ -550,7 +550,7 @@ static void tool_juju_log(struct tool *t)
 	struct str level = S("INFO");
 
 	for (const char *const *a = t->call->argv; *a; a++)
-		if (strcmp(*a, "--log-level") == 0 || strcmp(*a, "-l") == 0)
+		if (strcmp(*a, "--log-level") == 0)
 			level = str_of(a[1]);
 	node_puts(t->s->arena, entry, "level", level);
 	node_puts(t->s->arena, entry, "message", arg(t, 0));
@@ -599,8 +599,7 @@ static void parse(struct tool *t, const char *const *argv)
 			t->peek = true;
 		} else if (strncmp(a, "--application", 13) == 0) {
 			t->application = !has || strcmp(a + 14, "True") == 0 || strcmp(a + 14, "true") == 0;
-		} else if (strcmp(a, "-r") == 0 || strcmp(a, "--label") == 0 || strcmp(a, "--file") == 0 || strcmp(a, "--log-level") == 0
-		           || strcmp(a, "-l") == 0) {
+		} else if (strcmp(a, "-r") == 0 || strcmp(a, "--label") == 0 || strcmp(a, "--file") == 0 || strcmp(a, "--log-level") == 0) {
 			if (!next) {
 				refuse(t, 2, "flag needs an argument: %s", a);
 				return;

@@ -378,6 +378,12 @@ def test_terminal():
     relate = ["--relate", "postgresql", "--relate", "redis", "--relate", "ingress"]
     text = on_terminal("run", "config-changed", *relate)
     check("\033[32mactive\033[0m" in text, "no colours on a terminal")
+    check("\033[31mblocked\033[0m" in on_terminal("run", "config-changed", "--set", "webserver-worker-class=x"), "blocked is not red")
+    colours = on_terminal("plan", "config-changed", "--set", "webserver-worker-class=x")
+    check("\033[31m- unknown\033[0m" in colours and "\033[32m+ blocked" in colours, f"colours of a plan: {colours!r}")
+    check("\033[33m! replan" in on_terminal("plan", "config-changed"), "colour of a command")
+    (HERE / "away.yaml").write_text(STATE.replace("- name: app", "- name: app\n    can_connect: false"))
+    check("\033[33mwaiting\033[0m" in on_terminal("run", "config-changed", "--state", "away.yaml"), "waiting is not yellow")
     check("\033" not in on_terminal("run", "config-changed", NO_COLOR="1"), "colours with NO_COLOR")
     check("\033" not in on_terminal("run", "config-changed", TERM="dumb"), "colours on a dumb terminal")
     plain = re.sub(r"\033\[[0-9]*m", "", text)
@@ -576,11 +582,45 @@ containers:
         right("reload", ["run", "config-changed", "--set", "webserver-workers=2", *after], "signal      SIGHUP to flask")
         right("bad data", ["plan", "config-changed", "--relate", "ingress", *after], "log\n", "blocked: Invalid ingress relation data.")
 
+        # Of a file only the lines that differ.
+        text = (pathlib.Path(folder) / "after.yaml").read_text()
+        conf = json.loads(right("state", ["run", "stop", "--output", "json", *after]))
+        lines = conf["containers"][0]["files"]["/flask/gunicorn.conf.py"].split("\n")
+        for extra, place in (("first", 0), ("second", 3), ("third", 4), ("last", 9)):
+            lines.insert(place, extra)
+        lines.remove("chdir = '/flask/app'")
+        conf["containers"][0]["files"]["/flask/gunicorn.conf.py"] = "\n".join(lines) + "\n"
+        (pathlib.Path(folder) / "odd.json").write_text(json.dumps(conf))
+        out = right("lines", ["plan", "config-changed", "--state", f"{folder}/odd.json", "--charm", folder])
+        diff = out[out.index("file /flask/gunicorn.conf.py\n"):].split("\n\n")[0].split("\n")[1:]
+        check(sorted(diff) == ["+ chdir = '/flask/app'", "- first", "- last", "- second", "- third"], f"diff {diff}")
+        check(diff[0] == "- first" and diff[-1] == "- last", f"diff {diff}")
+
         needs = "requires:\n  redis: {interface: redis}\n"
         world = project(folder, "flask", (pathlib.Path(folder) / "after.yaml").read_text(), needs)
         right("missing", ["plan", "config-changed", *world], "! stop flask, queue-worker", "+ blocked: missing integrations: redis", "file /tmp/flask/state/database-migration-status\n- COMPLETED\n+ PENDING")
         right("missing", ["run", "config-changed", *world], "stop        flask", "blocked      missing integrations: redis")
         right("needed", ["explain", "REDIS_DB_PORT", "--relate", "redis", *world], "not set; the unit would be blocked: missing integrations: redis")
+
+
+def test_masks():
+    """Secrets are masked even where no variable holds them, and nothing else is."""
+    with tempfile.TemporaryDirectory() as folder:
+        state = STATE.replace("containers:", "  - {endpoint: postgresql, id: 2, remote_app_name: pg, remote_app_data: {endpoints: 'pg:5432', username: open-name, password: closed-word, uris: 'postgresql://open-name:closed-word@pg/x'}}\n"
+                              "  - {endpoint: redis, id: 3, remote_app_name: r, remote_units_data: {0: {hostname: cache, port: '1', password: unit-word}}, local_unit_data: {token: our-word}}\n"
+                              "secrets:\n  - {id: 'secret:x', tracked_content: {username: secret-user, password: old-word}, latest_content: {password: new-word}}\ncontainers:")
+        world = project(folder, "flask", state, "requires:\n  postgresql: {interface: postgresql_client, optional: true, limit: 1}\n  redis: {interface: redis, optional: true, limit: 1}\n"
+                        "config: {options: {a: {type: string}, b: {type: string}}}\n")
+        words = " ".join(("unit-word", "our-word", "old-word", "new-word", "secret-user", "open-name", "closed-word"))
+        for extra in ([], ["--set", "flask-permanent-session-lifetime=0"]):
+            out = right("run", ["run", "config-changed", "--set", f"a={words}", *extra, *world], "open-name")
+            check("closed-word" not in out, f"shown: {out}")
+            out = right("json", ["run", "config-changed", "--set", f"a={words}", "--format", "json", *extra, *world])
+            check("closed-word" not in out and "open-name" in out, f"shown: {out}")
+        text = json.loads(right("json", ["run", "config-changed", "--set", f"a={words}", "--format", "json", *world]))["environment"]["FLASK_A"]
+        check(text == "*** *** *** *** secret-user open-name ***", f"masked: {text!r}")
+        facts = json.loads(right("plan", ["plan", "config-changed", "--format", "json", *world]))
+        check("closed-word" not in json.dumps(facts), "a plan shows a secret")
 
 
 def test_origins():
@@ -641,7 +681,7 @@ with tempfile.TemporaryDirectory() as scratch:
     HERE = pathlib.Path(scratch)
     (HERE / "charmcraft.yaml").write_text(CHARMCRAFT % "")
     (HERE / "state.yaml").write_text(STATE)
-    for test in (test_help, test_wrong_use, test_run, test_relate, test_hook, test_plan, test_env, test_explain, test_graph, test_manual, test_terminal, test_watch, test_real_pebble, test_deeds, test_origins, test_snapshot):
+    for test in (test_help, test_wrong_use, test_run, test_relate, test_hook, test_plan, test_env, test_explain, test_graph, test_manual, test_terminal, test_watch, test_real_pebble, test_deeds, test_masks, test_origins, test_snapshot):
         if len(sys.argv) < 2 or sys.argv[1] in test.__name__:
             test()
 print(f"{passed} passed, {failed} failed")

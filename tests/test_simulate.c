@@ -556,6 +556,8 @@ static void test_services(void)
 	CHECK(p->ops->signal(p, "SIGHUP", S("a"), &w.err) < 0 && w.err.kind == ERR_BLOCKED, "a signal to a service that does not run");
 	CHECK(p->ops->control(p, "replan", NULL, &w.err) == 0, "%s", w.err.msg);
 	CHECK_STR(currents(&w, p), S("a:enabled:active b:disabled:active c:disabled:inactive"));
+	CHECK_STR(json_text(w.a, simulator_journal(w.s), JSON_COMPACT),
+	          S("[{\"kind\":\"replan\",\"container\":\"app\"},{\"kind\":\"start\",\"container\":\"app\",\"service\":\"a\"}]"));
 	before = simulator_journal(w.s)->count;
 	CHECK(p->ops->control(p, "replan", NULL, &w.err) == 0, "%s", w.err.msg);
 	CHECK(simulator_journal(w.s)->count == before + 1, "a replan with nothing to do did something");
@@ -604,6 +606,8 @@ static void test_files(void)
 	CHECK(!files[1].found, "/none");
 	CHECK(files[2].found && files[2].error.n, "a directory was read");
 	CHECK(p->ops->write(p, written, 1, &w.err) == 0, "%s", w.err.msg);
+	CHECK_STR(json_text(w.a, simulator_journal(w.s)->last, JSON_COMPACT),
+	          S("{\"kind\":\"file\",\"container\":\"app\",\"path\":\"/new/x\",\"content\":\"y\"}"));
 	CHECK(p->ops->write(p, written + 1, 1, &w.err) < 0 && w.err.kind == ERR_BLOCKED, "a directory was written");
 	files[0].path = S("/new/x");
 	CHECK(p->ops->read(p, files, 1, &w.err) == 0 && str_is(files[0].content, "y"), "/new/x");
