@@ -100,7 +100,7 @@ static const struct field saml_fields[] = {
 
 static const struct field smtp_fields[] = {
 	{ "host", "HOST", "spring.mail.host", FIELD_READ | FIELD_NOT_NONE, "`host`", NULL },
-	{ "port", "PORT", "spring.mail.port", FIELD_READ | FIELD_NOT_NONE, "`port`", NULL },
+	{ "port", "PORT", "spring.mail.port", FIELD_READ, "`port`", NULL },
 	{ "user", "USER", NULL, FIELD_READ | FIELD_NOT_NONE, "`user`", NULL },
 	{ "mail-user", NULL, "spring.mail.username", FIELD_READ, "`user`, or `user`@`domain`", NULL },
 	{ "password", "PASSWORD", "spring.mail.password", FIELD_READ | FIELD_NOT_NONE | FIELD_SECRET,
@@ -109,12 +109,12 @@ static const struct field smtp_fields[] = {
 	{ "transport_security", "TRANSPORT_SECURITY", NULL, FIELD_READ | FIELD_NOT_NONE, "`transport_security`", NULL },
 	{ "starttls", NULL, "spring.mail.properties.mail.smtp.starttls.enable", FIELD_READ, "is `transport_security` `starttls`?", NULL },
 	{ "domain", "DOMAIN", NULL, FIELD_READ | FIELD_NOT_NONE, "`domain`", NULL },
-	{ "skip_ssl_verify", "SKIP_SSL_VERIFY", NULL, FIELD_READ | FIELD_NOT_NONE, "`skip_ssl_verify`: `True` or `False`", NULL },
+	{ "skip_ssl_verify", "SKIP_SSL_VERIFY", NULL, FIELD_READ, "`skip_ssl_verify`: `True` or `False`", NULL },
 };
 
 static const struct field tracing_fields[] = {
-	{ "endpoint", "EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT", FIELD_READ, "the URL of the receiver `otlp_http`, normalised", NULL },
-	{ "service", "SERVICE_NAME", "OTEL_SERVICE_NAME", FIELD_READ, "the application's name", NULL },
+	{ "endpoint", "EXPORTER_OTLP_ENDPOINT", NULL, FIELD_READ, "the URL of the receiver `otlp_http`, normalised", NULL },
+	{ "service", "SERVICE_NAME", NULL, FIELD_READ, "the application's name", NULL },
 };
 
 #define CLIENT "spring.security.oauth2.client.registration.*."
@@ -203,7 +203,7 @@ static const struct integration integrations[] = {
 		.single = true, .prefix = "SMTP_", FIELDS(smtp_fields), .reads = READ_REMOTE_APP, .read = smtp_read, .secrets = smtp_secrets,
 	}, {
 		.name = "tracing", .endpoint = "tracing", .interface = "tracing", .role = ROLE_REQUIRES, .order = 10, .place = 9, .missing = 7,
-		.prefix = "OTEL_", FIELDS(tracing_fields),
+		.generic = true, .prefix = "OTEL_", FIELDS(tracing_fields),
 		.reads = READ_REMOTE_APP | READ_LOCAL_APP, REQUESTS(tracing_requests), .whole = true, .read = tracing_read,
 	}, {
 		.name = "oauth", .interface = "oauth", .role = ROLE_REQUIRES, .order = 11, .place = 10, .missing = 9,

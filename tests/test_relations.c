@@ -366,6 +366,15 @@ static void check_world(struct world *w)
 		check_silence(w, node_get(r, "remote"), false);
 }
 
+static bool is_listed(struct arena *, struct str page, struct str name);
+
+/* No variable that the page of them does not know. */
+static void check_listed(struct world *w, struct str page)
+{
+	for (size_t i = 0; i < w->in.env.n; i++)
+		CHECK(is_listed(w->a, page, w->in.env.v[i].name), "%s: " FMT " is on no page", w->name, ARG(w->in.env.v[i].name));
+}
+
 /* What was wanted is written; now nothing may be wanted that differs. */
 static void check_again(struct world *w)
 {
@@ -393,7 +402,7 @@ static void check_again(struct world *w)
 	}
 }
 
-static void check_file(const char *path)
+static void check_file(const char *path, struct str page)
 {
 	struct arena *a = arena_new();
 	struct err err = { .arena = a };
@@ -410,6 +419,7 @@ static void check_file(const char *path)
 		make_world(w, own, c);
 		decide_world(w);
 		check_world(w);
+		check_listed(w, page);
 		check_again(w);
 		arena_free(own);
 	}
@@ -532,9 +542,44 @@ static void check_secret_key(void)
 	arena_free(a);
 }
 
+/* --- The page of all variables --- */
+
+/* A variable or property is listed under its own name, or with the endpoint's in general words. */
+static bool is_listed(struct arena *a, struct str page, struct str name)
+{
+	static const char *const endpoints[] = { "my-login", "MY-LOGIN", "OIDC", "ANALYTICS_DB_DB", "REDIS_DB_DB" };
+	static const char *const words[] = { "ENDPOINT", "ENDPOINT", "ENDPOINT", "POSTGRESQL_DB", "POSTGRESQL_DB" };
+
+	for (size_t i = 0; i < LEN(endpoints); i++) {
+		size_t n = strlen(endpoints[i]);
+
+		for (size_t k = 0; k + n <= name.n; k++)
+			if (memcmp(name.p + k, endpoints[i], n) == 0)
+				return is_listed(a, page, str_f(a, "%s%s" FMT, k == 0 ? "" : str_starts(name, "spring") ?
+				                                str_c(a, str_sub(name, 0, k)) : "PREFIX_", words[i], ARG(str_sub(name, k + n, name.n))));
+	}
+	return str_contains(page, str_f(a, "`" FMT "`", ARG(name)));
+}
+
+static struct str check_page(struct arena *a)
+{
+	struct err err = { .arena = a };
+	struct buf page = { .arena = a };
+	struct str file = NOSTR;
+	bool found;
+
+	environment_page(&page);
+	CHECK(file_read(a, "docs/reference/environment.md", MAX_FILE, &file, &found, &err) == 0 && str_eq(file, buf_str(&page)),
+	      "docs/reference/environment.md is old: dispatch docs environment > docs/reference/environment.md");
+	CHECK(!is_listed(a, file, S("NO_SUCH_VARIABLE")), "anything is listed");
+	return buf_str(&page);
+}
+
 int main(void)
 {
 	DIR *folder = opendir("tests/relations");
+	struct arena *a = arena_new();
+	struct str page = check_page(a);
 	struct dirent *entry;
 	int files = 0;
 
@@ -545,7 +590,7 @@ int main(void)
 		if (entry->d_name[0] == '.')
 			continue;
 		snprintf(path, sizeof path, "tests/relations/%s", entry->d_name);
-		check_file(path);
+		check_file(path, page);
 		files++;
 	}
 	if (folder)
@@ -554,5 +599,6 @@ int main(void)
 	check_reads();
 	check_rows();
 	check_secret_key();
+	arena_free(a);
 	return TEST_END();
 }
