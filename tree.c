@@ -479,11 +479,22 @@ static struct node *cjson_copy(struct arena *a, const cJSON *from, const char **
 	return n;
 }
 
+/* cJSON tells a lack of memory like a wrong text, and a wrong text is passed over where a peer wrote it: so it never gets to tell. */
+static void *json_memory(size_t n)
+{
+	void *p = malloc(n);
+
+	if (!p)
+		arena_exhausted();
+	return p;
+}
+
 int json_parse(struct arena *a, struct str text, struct node **tree, struct err *err)
 {
 	struct guard guard = { .text = text };
 	struct buf marked = { .arena = a };
 	const char *end = NULL, *wrong = NULL;
+	cJSON_Hooks hooks = { json_memory, free };
 	cJSON *parsed;
 
 	if (text.n > MAX_DOCUMENT)
@@ -493,6 +504,7 @@ int json_parse(struct arena *a, struct str text, struct node **tree, struct err 
 	if (!json_guard(&guard, &marked, SIZE_MAX))
 		return json_error(text, guard.i, guard.wrong, err);
 	buf_addc(&marked, '\0');
+	cJSON_InitHooks(&hooks);
 	parsed = cJSON_ParseWithLengthOpts(marked.p, marked.n, &end, true);
 	if (!parsed) {
 		struct guard again = { .text = text };
