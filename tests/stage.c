@@ -907,7 +907,9 @@ void stage_close(struct stage *w)
 		unlink(str_f(w->arena, "%s/" FMT "/pebble.socket", w->folder, ARG(w->charm.containers.v[i])).p);
 		rmdir(str_f(w->arena, "%s/" FMT, w->folder, ARG(w->charm.containers.v[i])).p);
 	}
-	rmdir(w->folder);
+	/* A dispatch leaves no file behind. */
+	if (rmdir(w->folder) < 0)
+		broken(w->folder);
 	free((char *)w->charm_folder);
 	arena_free(w->arena);
 }
@@ -923,7 +925,8 @@ static void set_environment(struct stage *w, const struct hook *h)
 		{ "JUJU_REMOTE_APP", h->remote_app }, { "JUJU_REMOTE_UNIT", h->remote_unit }, { "JUJU_WORKLOAD_NAME", h->workload },
 		{ "JUJU_CONTEXT_ID", S("world") }, { "JUJU_AGENT_SOCKET_NETWORK", S("unix") },
 		{ "JUJU_AGENT_SOCKET_ADDRESS", str_f(a, "%s/agent.socket", w->folder) }, { "JUJU_CONTAINERS_DIR", str_of(w->folder) },
-		{ "PATH", S("/nonexistent") },
+		{ "PATH", w->tools ? str_of(w->tools) : S("/nonexistent") }, { "DISPATCH_NO_AGENT_SOCKET", w->tools ? S("1") : S("") },
+		{ "DISPATCH_TRACE", w->trace ? str_of(w->trace) : S("") },
 	};
 
 	for (size_t i = 0; i < LEN(variables); i++)

@@ -30,6 +30,8 @@ struct stage {
 	struct simulator *simulator;
 	char folder[64];      /* agent.socket and the containers' sockets are here */
 	const char *charm_folder;
+	const char *tools;    /* a folder of hook tools, for a hook that has no socket; NULL: it has the agent's */
+	const char *trace;    /* DISPATCH_TRACE; NULL: none */
 	struct str output;    /* stdout and stderr of the last run */
 	long requests;        /* of the last run */
 	long calls, pebble_requests, connections, pebble_bytes;
