@@ -437,6 +437,7 @@ static const struct { const char *framework, *config, *around, *want; } environm
 	{ "flask", "{a-b: x, a_b: y}", "", "FLASK_A_B=y" },
 	{ "flask", "{big: 9007199254740993, float: 1.50, whole: 1, truth: false}", "",
 	  "FLASK_BIG=9007199254740993 FLASK_FLOAT=1.5 FLASK_WHOLE=1 FLASK_TRUTH=false" },
+	{ "flask", "{flask-debug: 'No', flask-session-cookie-secure: 1}", "", "FLASK_DEBUG=false FLASK_SESSION_COOKIE_SECURE=true" },
 	{ "flask", "{mail: {user-name: u, pw: p}}", "", "FLASK_MAIL_USER_NAME=u FLASK_MAIL_PW=p FLASK_MAIL" },
 	{ "flask", "{base-url: x, secret-key: y, metrics-port: 1}", "",
 	  "FLASK_BASE_URL=http://shop.m:8000 FLASK_SECRET_KEY=generated FLASK_METRICS_PORT=9102" },

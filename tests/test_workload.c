@@ -371,6 +371,7 @@ static void test_contents(struct arena *a)
 	CHECK(str_is(step->user, "_daemon_") && str_is(step->group, "_daemon_"), "log directory");
 	step = step_find(&w, STEP_WRITE, "web server configuration");
 	CHECK(str_is(step->files->group, "_daemon_") && !step->files->make_dirs, "web server configuration");
+	CHECK(str_contains(step->files->content, S("accesslog = '-'")), "forwarded logs");
 	step = step_find(&w, STEP_WRITE, "image's services");
 	CHECK_STR(step->files->content, S(
 		"{\"flask\": {\"override\": \"merge\", \"startup\": \"enabled\", \"command\": \"" GUNICORN "\", \"after\": [\"statsd\"], "
@@ -391,7 +392,10 @@ static void test_contents(struct arena *a)
 		"\"once\": {\"override\": \"replace\", \"startup\": \"enabled\", \"command\": \"once\", \"on-success\": \"ignore\"}, "
 		"\"off\": {\"override\": \"replace\", \"command\": \"off\"}}}"));
 	world_change(&w, S("unit=0"));
+	world_change(&w, S("juju=3.3.9"));
 	world_decide(&w);
+	CHECK(str_contains(step_find(&w, STEP_WRITE, "web server configuration")->files->content, S("accesslog = '/var/log/flask/access.log'")),
+		"logs in files");
 	CHECK_STR(json_text(a, node_get(node_get(step_find(&w, STEP_LAYER, NULL)->layer, "services"), "clock-scheduler"), 0),
 		S("{\"override\": \"replace\", \"startup\": \"enabled\", \"command\": \"clock\", \"environment\": {\"COLOUR\": \"red\"}}"));
 }
@@ -428,6 +432,32 @@ static void test_plan(struct arena *a)
 		world_change(&w, str_f(a, "file:/tmp/go/state/original-services.json=" FMT, ARG(json_text(a, originals, 0))));
 		node_put(a, node_get(w.container.plan, "services"), S("other"), parsed(a, str_of(cases[i].plan)));
 		CHECK_STR(world_decide(&w), cases[i].right ? S("") : S("layer charm\nreplan"));
+	}
+}
+
+/* A service that ended as its image allows is not started over and over; the main service always is. */
+static void test_ended(struct arena *a)
+{
+	static const struct { const char *service, *current; bool down; } cases[] = {
+		{ "other: {startup: enabled, on-success: ignore}", "error", false },
+		{ "other: {startup: enabled, on-failure: ignore}", "error", false },
+		{ "other: {startup: enabled, on-failure: restart}", "error", true },
+		{ "other: {startup: enabled, on-success: ignore}", "backoff", true },
+		{ "other: {startup: enabled}", "active", false },
+		{ "other: {startup: disabled}", "inactive", false },
+		{ "other: {}", "inactive", false },
+		{ "go: {startup: enabled, on-success: ignore, override: replace, command: go}", "error", true },
+	};
+	struct world w;
+
+	for (size_t i = 0; i < LEN(cases); i++) {
+		world_new(&w, a, "go", 2, "go");
+		world_settle(&w);
+		NODE_EACH (service, parsed(a, str_of(cases[i].service))) {
+			node_put(a, (struct node *)node_get(w.container.plan, "services"), service->key, service);
+			service_set(&w, service->key, str_of(cases[i].current));
+		}
+		CHECK(str_ends(world_decide(&w), "replan") == cases[i].down, "%s %s", cases[i].service, cases[i].current);
 	}
 }
 
@@ -657,6 +687,7 @@ int main(void)
 	test_flask(a);
 	test_contents(a);
 	test_plan(a);
+	test_ended(a);
 	test_others(a);
 	test_stop(a);
 	test_commands(a);
