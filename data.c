@@ -11,7 +11,8 @@
 
 /* --- Arena --- */
 
-enum { CHUNK = 32 << 10, ALIGN = 16 };
+/* A chunk is address space, of which only the pages that are used become memory; one or two of them do for a whole hook. */
+enum { CHUNK = 256 << 10, ALIGN = 16 };
 
 struct chunk {
 	struct chunk *next;
@@ -118,17 +119,20 @@ char *str_c(struct arena *a, struct str s)
 
 struct str str_vf(struct arena *a, const char *fmt, va_list args)
 {
+	char shorter[256], *p;   /* most texts are: printed once, not first for their length */
 	va_list again;
-	char *p;
 	int n;
 
 	va_copy(again, args);
-	n = vsnprintf(NULL, 0, fmt, again);
+	n = vsnprintf(shorter, sizeof shorter, fmt, again);
 	va_end(again);
 	if (n < 0)
 		return S("");   /* only a text over 2 GiB; none gets past the limits */
 	p = arena_alloc(a, (size_t)n + 1);
-	vsnprintf(p, (size_t)n + 1, fmt, args);
+	if ((size_t)n < sizeof shorter)
+		memcpy(p, shorter, (size_t)n);
+	else
+		vsnprintf(p, (size_t)n + 1, fmt, args);
 	return (struct str){ p, (size_t)n };
 }
 
@@ -150,7 +154,12 @@ bool str_eq(struct str a, struct str b)
 
 bool str_is(struct str s, const char *c_string)
 {
-	return str_eq(s, str_of(c_string));
+	size_t i = 0;
+
+	/* Most comparisons, with one word after another, end with the first letter. */
+	while (i < s.n && c_string[i] && c_string[i] == s.p[i])
+		i++;
+	return i == s.n && !c_string[i];
 }
 
 int str_cmp(struct str a, struct str b)
@@ -163,9 +172,11 @@ int str_cmp(struct str a, struct str b)
 
 bool str_starts(struct str s, const char *prefix)
 {
-	size_t n = strlen(prefix);
+	size_t i = 0;
 
-	return s.n >= n && memcmp(s.p ? s.p : "", prefix, n) == 0;
+	while (i < s.n && prefix[i] && prefix[i] == s.p[i])
+		i++;
+	return !prefix[i];
 }
 
 bool str_ends(struct str s, const char *suffix)
@@ -313,7 +324,9 @@ int32_t utf8_next(struct str s, size_t *i)
 bool utf8_valid(struct str s)
 {
 	for (size_t i = 0; i < s.n; )
-		if (utf8_next(s, &i) < 0)
+		if ((unsigned char)s.p[i] < 0x80)
+			i++;
+		else if (utf8_next(s, &i) < 0)
 			return false;
 	return true;
 }
@@ -433,8 +446,8 @@ static int file_read_all(struct arena *a, int fd, size_t size, size_t max, struc
 {
 	struct buf b = { .arena = a };
 
-	/* One byte more than the size, so that the usual file ends with the second read. */
-	for (size_t want = size + 1; ; want = 64 << 10) {
+	/* One byte more than the size, so that the usual file ends with the second read, for which there is room already. */
+	for (size_t want = size + 1; ; want = b.cap > b.n ? b.cap - b.n : 64 << 10) {
 		ssize_t got;
 
 		if (want > max + 1 - b.n)
