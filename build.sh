@@ -181,6 +181,7 @@ kind() {
 		echo "${CFLAGS[@]}"; } | sha256sum | cut -c 1-12)
 	INCLUDES=()
 	LIBS=("$DEPS"/lib/lib{cjson,yaml,mbedtls,lzma,z}.a)
+	[ -n "$MUSL" ] || LIBS+=(-lm)
 	if [ -n "$MUSL" ]; then
 		# musl's headers instead of the machine's; gcc's own last, for stdatomic.h and the like.
 		INCLUDES=(-nostdinc -isystem "$DEPS/musl/include" -isystem "$("${CC[@]}" -print-file-name=include)")
@@ -318,15 +319,17 @@ objects() {
 		object=$folder/$REPLY
 		stale "$object" "$file" || continue
 		if [ "$running" -ge "$JOBS" ]; then
-			wait -n || failed=1
+			wait -n || true
 		else
 			running=$((running + 1))
 		fi
 		compile "$file" "$object" "${command[@]}" &
 	done
-	while [ "$running" -gt 0 ]; do
-		wait -n || failed=1
-		running=$((running - 1))
+	wait
+	# Some waits above may have been for other children than these: what there is tells how it went.
+	for file; do
+		object_name "$file"
+		[ -e "$folder/$REPLY" ] || failed=1
 	done
 	return "$failed"
 }
