@@ -119,6 +119,35 @@ static void test_document_untouched(void)
 	CHECK_STR(str_of(err.msg), S("Extension 'x' does not exist"));
 }
 
+/* --- The document as it is printed --- */
+
+static const struct { const char *text, *want; } printed[] = {
+	{ "config: {}\nname: a\ntitle: b\n", "{'name':'a','title':'b','config':{}}" },
+	{ "summary: 3\ndescription: 1.50\ntitle: 0\nversion: 2\nname: 7\ntype: 8\n",
+	  "{'name':'7','title':'0','version':'2','summary':'3','description':'1.50','type':8}" },
+	{ "title:\n", "{'title':null}" },
+	{ "unknown: x\n", "{}" },
+	{ "parts: {x: {stage: [a], source: b, plugin: c}, y: {prime: [], source-type: git}, z: {plugin: nil}}\n",
+	  "{'parts':{'x':{'plugin':'c','source':'b','stage':['a']},'y':{'plugin':'y','prime':[],'source-type':'git'},'z':{'plugin':'nil'}}}" },
+	{ "platforms: {a: , b: {}, c: {build-on: x}, d: {build-on: [x, y], build-for: }, e: {build-on: x, build-for: [z]}}\n",
+	  "{'platforms':{'a':{'build-on':['a'],'build-for':['a']},'b':{'build-on':['b'],'build-for':['b']},'c':{'build-on':['x'],'build-for':['c']},"
+	  "'d':{'build-on':['x','y'],'build-for':['d']},'e':{'build-on':['x'],'build-for':['z']}}}" },
+	{ "platforms: x\nlinks: [a]\nparts: 3\n", "{'platforms':'x','parts':3,'links':{}}" },
+	{ "links: {website: 'HTTPS://a', source: 'http://A.b:80', issues: ['https://A:443/B?C', 'https://a:80#x'], contact: 'http://A', documentation: }\n",
+	  "{'links':{'contact':'http://A','documentation':null,'issues':['https://a/B?C','https://a:80/#x'],'source':'http://a.b/','website':'HTTPS://a'}}" },
+	{ "charm-libs: [{lib: a_b.c_d, version: '1'}, {lib: a_b}, {lib: .a_b}]\n",
+	  "{'charm-libs':[{'lib':'a-b.c_d','version':'1'},{'lib':'a_b'},{'lib':'.a_b'}]}" },
+	{ "bases: [{name: u, channel: '1'}, {build-on: [{name: v}], run-on: [{name: w}]}]\n",
+	  "{'bases':[{'build-on':[{'name':'u','channel':'1'}],'run-on':[{'name':'u','channel':'1'}]},{'build-on':[{'name':'v'}],'run-on':[{'name':'w'}]}]}" },
+};
+
+static void test_printed(void)
+{
+	for (size_t i = 0; i < LEN(printed); i++)
+		CHECK_STR(str_replace(arena, json_text(arena, project_marshal(arena, yaml(printed[i].text)), JSON_COMPACT), '"', '\''),
+		          str_of(printed[i].want));
+}
+
 /* --- Bases --- */
 
 static const struct { const char *name, *bases; int generation; } generations[] = {
@@ -298,6 +327,7 @@ int main(void)
 		return 1;
 	test_expansions();
 	test_document_untouched();
+	test_printed();
 	test_generations();
 	test_refusals();
 	rmdir(folder);

@@ -446,7 +446,7 @@ def test_architectures():
     check(os.listdir(out) == ["shop_jammy.charm"] and b"channel: '22.04'" in contents(out / "shop_jammy.charm")["manifest.yaml"][0], result.stderr)
     old = re.sub(r"base: .*\nplatforms:\n.*\n", "bases:\n- {name: ubuntu, channel: '22.04'}\n", text)
     (folder / "charmcraft.yaml").write_text(old)
-    result = pack("--dispatch", TINY)
+    result = pack()
     check(os.listdir(out) == [f"shop_ubuntu-22.04-{ARCH}.charm"], f"{result.stderr}{os.listdir(out)}")
     long = (f"bases:\n- build-on: [{{name: ubuntu, channel: '22.04'}}]\n  run-on:\n  - {{name: ubuntu, channel: '22.04', architectures: [{ARCH}, "
             f"{others[0]}]}}\n  - {{name: ubuntu, channel: '20.04'}}\n")
