@@ -108,6 +108,13 @@ def test_init():
         check(document["name"] == f"my-{framework}" and document["extensions"] == [f"{framework}-framework"], str(document))
         check((document.get("requires") is not None) == (framework == "django"), "only Django needs a database")
         check("framework_logging_format" in (folder / "paas-config.yaml").read_text() or framework in ("go", "expressjs", "spring-boot"), framework)
+        readme = (folder / "README.md").read_text()
+        check(readme.startswith(f"# my-{framework}\n") and all(f"`{n}`" in readme for n in names if n != "README.md"), readme)
+        for command in re.findall(r"(?m)^dispatch (.*?) *#", readme):
+            result = run(*command.split(), cwd=folder)
+            check(result.returncode == 0, f"README of {framework}: {command}: {result.stderr}")
+        for path in folder.glob("*.charm"):
+            path.unlink()
         result = run("check", folder)
         check((result.returncode, result.stdout, result.stderr) == (0, "", ""), f"check {framework}: {result.stdout}{result.stderr}")
         result = run("run", "config-changed", "--state", folder / "state.yaml", "--format", "json")
@@ -175,6 +182,9 @@ def test_expand():
     one_line(run("expand", folder), "twice", 1, "Fields in charmcraft.yaml cannot be duplicated in metadata.yaml")
     (folder / "charmcraft.yaml").write_text((folder / "charmcraft.yaml").read_text().replace("summary: A shop\n", ""))
     check(yaml.safe_load(run("expand", folder).stdout)["summary"] == "x", "a summary from metadata.yaml")
+    folder = project()
+    (folder / "paas-config.yaml").mkdir()
+    one_line(run("expand", folder), "a folder in its place", 1, "paas-config.yaml: Is a directory")
     for name in ("config", "actions"):
         folder = project(**{f"{name}.yaml": "{}\n"})
         one_line(run("expand", folder), name, 1, f"Cannot specify '{name}' section in 'charmcraft.yaml' when '{name}.yaml' exists")
@@ -246,6 +256,7 @@ def test_pack():
             result = run("pack", cwd=folder) if own else pack_tiny(cwd=folder)
             path = archive(folder)
             archives.append(path)
+            check(bool(result.stderr) == (generation == 2) and "*EXPERIMENTAL*" * (generation - 1) in result.stderr, result.stderr)
             check(path.name == f"shop_{ARCH}.charm", path.name)
             container = f"{framework}-app" if generation == 1 and framework in NAMED else "app"
             data = path.read_bytes()
@@ -457,6 +468,10 @@ def test_architectures():
     check(yaml.safe_load(contents(out / want)["manifest.yaml"][0])["bases"] ==
           [{"name": "ubuntu", "channel": "22.04", "architectures": [ARCH, others[0]]}, {"name": "ubuntu", "channel": "20.04", "architectures": [ARCH]}],
           "the manifest of old bases")
+    mixed = f"bases:\n- build-on: [{{name: ubuntu, channel: '22.04'}}]\n  run-on: [{{name: ubuntu, channel: '22.04', architectures: [{others[2]}, {ARCH}]}}]\n"
+    (folder / "charmcraft.yaml").write_text(re.sub(r"base: .*\nplatforms:\n.*\n", mixed, text))
+    result = pack("--dispatch", TINY)
+    check(os.listdir(out) == [f"shop_ubuntu-22.04-{others[2]}-{ARCH}.charm"], f"{result.stderr}{os.listdir(out)}")
     foreign = f"bases:\n- build-on: [{{name: ubuntu, channel: '22.04'}}]\n  run-on: [{{name: ubuntu, channel: '22.04', architectures: [{others[2]}]}}]\n"
     (folder / "charmcraft.yaml").write_text(re.sub(r"base: .*\nplatforms:\n.*\n", foreign, text))
     result = pack("--arch", others[2])
