@@ -1,7 +1,7 @@
 /* observability.c: what Prometheus, Grafana and Loki are told about this application, and where the workload's logs go. */
 #include "observability.h"
+#include "url.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 
 /* --- Who we are --- */
@@ -103,19 +103,11 @@ static struct node *scrape_jobs(const struct snapshot *s, const struct settings 
 	return jobs;
 }
 
-static bool is_ip_address(struct arena *a, struct str text)
-{
-	unsigned char bytes[sizeof (struct in6_addr)];
-	const char *address = str_c(a, text);
-
-	return inet_pton(AF_INET, address, bytes) == 1 || inet_pton(AF_INET6, address, bytes) == 1;
-}
-
 /* jobs NULL: unknown, what was published stays. */
 static void metrics_publish(const struct snapshot *s, const struct relation *relation, const struct node *jobs, struct node **rules,
                             struct wanted *w)
 {
-	bool ip = is_ip_address(s->arena, relation->address);
+	bool ip = ip_address(relation->address);
 	struct bag_wanted *bag = want_bag(w, relation, false);
 
 	/* The name beside the address lets Prometheus' charm find the unit behind a target that is given by name. */
