@@ -5,6 +5,7 @@
 #ifndef CHARM_H
 #define CHARM_H
 
+#include "crypto.h"
 #include "data.h"
 #include "folder.h"
 #include "juju.h"
@@ -116,9 +117,8 @@ struct snapshot {
 	struct container_state *containers;     /* parallel to charm->containers; [0] is the app's */
 	size_t        n_containers;
 	struct node  *action_params;   /* map; NULL outside an action */
-	unsigned char random[256];     /* fresh bytes for keys and ids; each user takes its own range (enum random_range) */
+	unsigned char seed[CRYPTO_SEED];        /* fresh; crypto_expand makes keys and ids of it, each with a use of its own */
 };
-enum random_range { RANDOM_SECRET_KEY = 0 /* 64 */, RANDOM_PASSWORD = 64 /* 16 */, RANDOM_PROXY_UUID = 80 /* 16 */, RANDOM_SALT = 96 /* 64 */ };
 
 const struct config_value *config_find(const struct snapshot *, const char *name);
 /* The n-th relation of an endpoint, from 0; NULL when there are fewer. */

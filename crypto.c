@@ -13,30 +13,33 @@
 #include <mbedtls/sha1.h>
 #include <mbedtls/sha256.h>
 
-/* The generator's seed comes by a system call: mbedtls' own source opens /dev/random on every libc but glibc, and a container may have no
- * /dev. */
-static int kernel_entropy(void *context, unsigned char *bytes, size_t n)
+/* By a system call: mbedtls' own source opens /dev/random on every libc but glibc, and a container may have no /dev. */
+int crypto_kernel(void *bytes, size_t n, struct err *err)
 {
-	(void)context;
 	for (size_t done = 0; done < n; ) {
-		ssize_t got = getrandom(bytes + done, n - done, 0);
+		ssize_t got = getrandom((unsigned char *)bytes + done, n - done, 0);
 
 		if (got < 0 && errno == EINTR)
 			continue;
-		if (got <= 0)
-			return -1;
+		if (got <= 0) {
+			mbedtls_platform_zeroize(bytes, n);
+			return err_set(err, ERR_RETRY, "no random bytes from the kernel: %s", strerror(errno));
+		}
 		done += (size_t)got;
 	}
 	return 0;
 }
 
-int crypto_random(void *bytes, size_t n, struct err *err)
+void crypto_expand(const unsigned char seed[CRYPTO_SEED], const char *use, void *bytes, size_t n)
 {
 	mbedtls_hmac_drbg_context generator;
+	unsigned char start[CRYPTO_SEED + 16] = { 0 };
 	int result;
 
+	memcpy(start, seed, CRYPTO_SEED);
+	memcpy(start + CRYPTO_SEED, use, strnlen(use, sizeof start - CRYPTO_SEED));
 	mbedtls_hmac_drbg_init(&generator);
-	result = mbedtls_hmac_drbg_seed(&generator, mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), kernel_entropy, NULL, NULL, 0);
+	result = mbedtls_hmac_drbg_seed_buf(&generator, mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), start, sizeof start);
 	/* The generator gives so much at a time. */
 	for (size_t done = 0; result == 0 && done < n; done += MBEDTLS_HMAC_DRBG_MAX_REQUEST) {
 		size_t left = n - done;
@@ -44,10 +47,19 @@ int crypto_random(void *bytes, size_t n, struct err *err)
 		                                  left < MBEDTLS_HMAC_DRBG_MAX_REQUEST ? left : MBEDTLS_HMAC_DRBG_MAX_REQUEST);
 	}
 	mbedtls_hmac_drbg_free(&generator);
-	if (result != 0) {
-		mbedtls_platform_zeroize(bytes, n);
-		return err_set(err, ERR_RETRY, "no random bytes from the kernel (mbedtls -0x%04x)", (unsigned)-result);
-	}
+	mbedtls_platform_zeroize(start, sizeof start);
+	if (result != 0)
+		arena_exhausted();   /* it allocates its digest's state, and can fail in nothing else */
+}
+
+int crypto_random(void *bytes, size_t n, struct err *err)
+{
+	unsigned char seed[CRYPTO_SEED];
+
+	if (crypto_kernel(seed, sizeof seed, err) < 0)
+		return -1;
+	crypto_expand(seed, "", bytes, n);
+	mbedtls_platform_zeroize(seed, sizeof seed);
 	return 0;
 }
 

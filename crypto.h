@@ -4,7 +4,12 @@
 
 #include "data.h"
 
-/* Bytes from the kernel, through mbedtls' generator. ERR_RETRY where there are none. */
+enum { CRYPTO_SEED = 48 };
+/* Bytes as the kernel gives them: seeds, and what everybody may see. ERR_RETRY where there are none. */
+int crypto_kernel(void *bytes, size_t n, struct err *);
+/* Bytes for a key or an id, from mbedtls' generator, which the seed and the use start: the same ones each time, and others for another use. */
+void crypto_expand(const unsigned char seed[CRYPTO_SEED], const char *use, void *bytes, size_t n);
+/* Fresh bytes through the generator. ERR_RETRY as above. */
 int crypto_random(void *bytes, size_t n, struct err *);
 struct str sha1_bytes(struct arena *, struct str);          /* 20 bytes: websocket handshakes */
 struct str sha256_hex(struct arena *, struct str);          /* 64 lower-case digits */

@@ -625,14 +625,14 @@ int multipart_read(struct arena *arena, struct str body, struct str boundary, st
 	return 0;
 }
 
-struct str multipart_boundary(struct arena *arena, const struct part *parts, size_t n)
+int multipart_boundary(struct arena *arena, struct str *boundary, struct err *err)
 {
-	struct buf digests = { .arena = arena };
+	char bytes[45];
 
-	/* A content that holds the boundary would have to hold a part of its own digest. */
-	for (size_t i = 0; i < n; i++)
-		buf_add(&digests, sha256_hex(arena, parts[i].content));
-	return str_sub(sha256_hex(arena, buf_str(&digests)), 0, 60);
+	if (crypto_kernel(bytes, sizeof bytes, err) < 0)
+		return -1;
+	*boundary = base64url_encode(arena, (struct str){ bytes, sizeof bytes });
+	return 0;
 }
 
 static void add_quoted(struct buf *b, const char *name, struct str text)

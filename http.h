@@ -66,8 +66,8 @@ bool http_parameter(struct arena *, struct str value, const char *name, struct s
 struct part { struct str name, filename, type, content; };   /* NOSTR: no filename, no Content-Type */
 /* The parts' contents are slices of `body` and may hold any bytes. ERR_INPUT. */
 int multipart_read(struct arena *, struct str body, struct str boundary, struct part **, size_t *n, struct err *);
-/* A boundary that is in none of the contents: it is drawn from their digest. */
-struct str multipart_boundary(struct arena *, const struct part *, size_t n);
+/* A boundary that no content holds: chance, which nobody could foresee. ERR_RETRY as crypto_kernel. */
+int multipart_boundary(struct arena *, struct str *boundary, struct err *);
 /* The body as pieces to send: the contents are not copied. */
 void multipart_write(struct arena *, const struct part *, size_t n, struct str boundary, struct strs *pieces);
 

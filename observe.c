@@ -1,6 +1,5 @@
 /* observe.c: everything that the decision needs, read once. Nothing is written here. */
 #include "charm.h"
-#include "crypto.h"
 #include "frameworks.h"
 #include "relations.h"
 
@@ -383,7 +382,7 @@ int observe(struct dispatch *d, struct snapshot *s, struct err *err)
 	size_t n = d->charm->containers.n;
 
 	*s = (struct snapshot){ .arena = d->arena, .charm = d->charm, .hook = d->hook, .n_containers = n };
-	if (crypto_random(s->random, sizeof s->random, err) < 0 || observe_juju(&o) < 0)
+	if (crypto_kernel(s->seed, sizeof s->seed, err) < 0 || observe_juju(&o) < 0)
 		return -1;
 	d->pebbles = arena_alloc(d->arena, (n + 1) * sizeof *d->pebbles);
 	s->containers = arena_alloc(d->arena, (n + 1) * sizeof *s->containers);

@@ -456,7 +456,8 @@ static int socket_write(struct pebble *p, const struct file *files, size_t n, st
 	}
 	node_put(p->arena, body, S("files"), items);
 	parts[0] = (struct part){ S("request"), NOSTR, S("application/json"), json_text(p->arena, body, JSON_COMPACT) };
-	boundary = multipart_boundary(p->arena, parts, n + 1);
+	if (multipart_boundary(p->arena, &boundary, err) < 0)
+		return -1;
 	rq.content_type = str_f(p->arena, "multipart/form-data; boundary=" FMT, ARG(boundary)).p;
 	multipart_write(p->arena, parts, n + 1, boundary, &rq.body);
 	if (call(p, p->arena, &rq, &reply, err) < 0)

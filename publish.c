@@ -5,6 +5,7 @@
 #include "integrations.h"
 
 #include "charm.h"
+#include "crypto.h"
 #include "frameworks.h"
 #include "url.h"
 
@@ -65,9 +66,13 @@ void database_publish(struct publication *p)
 {
 	struct node *data = node_new(p->arena, NODE_MAP);
 
-	NODE_EACH (value, p->relation->remote_app)
+	NODE_EACH (value, p->relation->remote_app) {
+		struct node *copy = node_str(p->arena, value->text);
+
+		copy->key = value->key;
 		if (!str_is(value->key, "data"))
-			node_put(p->arena, data, value->key, node_str(p->arena, value->text));
+			node_append(data, copy);
+	}
 	put_json(p, false, "data", data);
 }
 
@@ -79,9 +84,11 @@ static struct str random_salt(struct publication *p)
 	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 	enum { LENGTH = 16, BYTES = 64, LETTERS = sizeof letters - 1 };
 	struct buf salt = { .arena = p->arena };
+	unsigned char bytes[BYTES];
 
+	crypto_expand(p->s->seed, "salt", bytes, sizeof bytes);
 	for (size_t i = 0; i < BYTES && salt.n < LENGTH; i++) {
-		unsigned char c = p->s->random[RANDOM_SALT + i];
+		unsigned char c = bytes[i];
 
 		if (c < 256 / LETTERS * LETTERS || BYTES - i <= LENGTH - salt.n)
 			buf_addc(&salt, letters[c % LETTERS]);
@@ -142,7 +149,7 @@ static struct node *response_memory(struct arena *a, const struct node *response
 	}
 	NODE_EACH (member, response)
 		if (member->kind != NODE_NULL && !strs_has(&taken, member->key))
-			node_put(a, memory, member->key, node_copy(a, member));
+			node_append(memory, node_copy(a, member));
 	return memory;
 }
 
@@ -216,9 +223,11 @@ void oauth_publish(struct publication *p)
 static struct str random_uuid(struct publication *p)
 {
 	struct buf out = { .arena = p->arena };
+	unsigned char bytes[16];
 
+	crypto_expand(p->s->seed, "request", bytes, sizeof bytes);
 	for (int i = 0; i < 16; i++) {
-		unsigned char c = p->s->random[RANDOM_PROXY_UUID + i];
+		unsigned char c = bytes[i];
 
 		if (i == 6)
 			c = (unsigned char)(0x40 | (c & 0x0f));

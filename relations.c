@@ -572,6 +572,7 @@ struct str secret_key_decide(const struct snapshot *s, bool rotate, struct wante
 {
 	const struct relation *r = NULL;
 	struct str name = secret_key_name(s->arena, s->charm), key;
+	char bytes[64];
 
 	for (size_t i = 0; i < s->n_relations && !r; i++)
 		if (s->relations[i].integration && str_is(str_of(s->relations[i].integration->name), "secret-storage"))
@@ -584,7 +585,8 @@ struct str secret_key_decide(const struct snapshot *s, bool rotate, struct wante
 	/* An action works with what is there: it does not begin what a hook has not begun. */
 	if (!s->leader || (key.n == 0 && s->hook.action))
 		return key.n > 0 ? key : NOSTR;
-	key = base64url_encode(s->arena, (struct str){ (const char *)s->random + RANDOM_SECRET_KEY, RANDOM_PASSWORD - RANDOM_SECRET_KEY });
+	crypto_expand(s->seed, "secret key", bytes, sizeof bytes);
+	key = base64url_encode(s->arena, (struct str){ bytes, sizeof bytes });
 	node_put(s->arena, want_bag(w, r, true)->data, name, node_str(s->arena, key));
 	return key;
 }

@@ -134,7 +134,7 @@ int websocket_write(struct buf *b, enum websocket_opcode opcode, struct str payl
 			head[n++] = (unsigned char)((uint64_t)payload.n >> 8 * bytes);
 	}
 	mask = head + n;
-	if (crypto_random(mask, 4, err) < 0)
+	if (crypto_kernel(mask, 4, err) < 0)
 		return -1;
 	buf_add(b, (struct str){ (const char *)head, n + 4 });
 	buf_add(b, payload);
@@ -147,7 +147,7 @@ int websocket_key(struct arena *arena, struct str *key, struct err *err)
 {
 	char bytes[16];
 
-	if (crypto_random(bytes, sizeof bytes, err) < 0)
+	if (crypto_kernel(bytes, sizeof bytes, err) < 0)
 		return -1;
 	*key = base64_encode(arena, (struct str){ bytes, sizeof bytes });
 	return 0;

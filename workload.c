@@ -526,9 +526,12 @@ void superuser_decide(const struct snapshot *snapshot, const struct env *env, st
 		{ "DJANGO_SUPERUSER_USERNAME", "username" }, { "DJANGO_SUPERUSER_EMAIL", "email" },
 	};
 	struct arena *a = wanted->arena;
-	struct str bytes = { (const char *)snapshot->random + RANDOM_PASSWORD, 16 }, password = base64url_encode(a, bytes);
 	struct node *environment = node_new(a, NODE_MAP);
+	struct str password;
+	char bytes[16];
 
+	crypto_expand(snapshot->seed, "password", bytes, sizeof bytes);
+	password = base64url_encode(a, (struct str){ bytes, sizeof bytes });
 	node_puts(a, environment, "DJANGO_SUPERUSER_PASSWORD", password);
 	for (size_t i = 0; i < LEN(parameters); i++)
 		node_puts(a, environment, parameters[i].variable, node_gets(snapshot->action_params, parameters[i].parameter));

@@ -39,7 +39,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				abort();   /* no slice of the body */
 			whole = whole && parts[i].name.p && writable(parts[i].name) && writable(parts[i].filename) && writable(parts[i].type);
 		}
-		boundary = multipart_boundary(arena, parts, n);
+		if (multipart_boundary(arena, &boundary, &err) < 0)
+			abort();
 		multipart_write(arena, parts, n, boundary, &pieces);
 		if (whole && (multipart_read(arena, strs_join(arena, &pieces, ""), boundary, &again, &n_again, &err) < 0 || n_again != n))
 			abort();

@@ -461,7 +461,8 @@ static struct str read_reply(struct arena *a, struct pebble *p, struct str query
 	node_put(a, envelope, S("status-code"), node_int(a, 200));
 	node_put(a, envelope, S("result"), list);
 	parts[n_parts++] = (struct part){ S("response"), NOSTR, S("application/json"), json_text(a, envelope, JSON_COMPACT) };
-	boundary = multipart_boundary(a, parts, n_parts);
+	if (multipart_boundary(a, &boundary, &err) < 0)
+		return reply_refused(a, &err);
 	multipart_write(a, parts, n_parts, boundary, &pieces);
 	body = strs_join(a, &pieces, "");
 	return str_f(a, "HTTP/1.1 200 OK\r\nContent-Type: multipart/form-data; boundary=" FMT "\r\nContent-Length: %zu\r\n\r\n" FMT, ARG(boundary),

@@ -78,6 +78,23 @@ int main(void)
 			CHECK(memcmp(one + at, zeros, 16) != 0, "bytes from %zu of %zu are zero", at, sizes[i]);
 	}
 	CHECK(crypto_random(one, 0, &err) == 0, "%s", err.msg);
+	memset(one, 0, sizeof one);
+	CHECK(crypto_kernel(one, 300, &err) == 0 && crypto_kernel(two, 300, &err) == 0, "%s", err.msg);
+	CHECK(memcmp(one + 284, two + 284, 16) != 0 && one[300] == 0, "the kernel's bytes");
+
+	/* One seed: the same bytes for a use, others for another use or another seed. */
+	unsigned char seed[CRYPTO_SEED] = { 1 };
+	crypto_expand(seed, "key", one, 64);
+	crypto_expand(seed, "key", two, 64);
+	CHECK(memcmp(one, two, 64) == 0, "the same seed and use");
+	crypto_expand(seed, "salt", two, 64);
+	CHECK(memcmp(one, two, 64) != 0 && memcmp(one, two, 16) != 0, "another use");
+	for (size_t i = 0; i < sizeof seed; i++) {
+		seed[i] ^= 0x80;
+		crypto_expand(seed, "key", two, 64);
+		CHECK(memcmp(one, two, 64) != 0, "byte %zu of the seed counts for nothing", i);
+		seed[i] ^= 0x80;
+	}
 	arena_free(arena);
 	return TEST_END();
 }

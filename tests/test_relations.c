@@ -32,6 +32,7 @@
 #include "../charm.h"
 #include "../folder.h"
 #include "../frameworks.h"
+#include "../integrations.h"
 #include "../relations.h"
 
 #include <dirent.h>
@@ -197,8 +198,8 @@ static void make_world(struct world *w, struct arena *a, const struct node *c)
 	w->s.hook = (struct hook){ .event = S("config-changed"), .app = S("shop"), .unit = S("shop/0"), .model = S("prod"), .model_uuid = S("0-0"),
 	                           .juju_version = juju.p ? juju : S("3.6.4"), .relation_id = -1, .fqdn = S("shop-0.shop-endpoints.prod") };
 	w->s.hook.action = node_true(node_get(c, "action"));
-	for (size_t i = 0; i < sizeof w->s.random; i++)
-		w->s.random[i] = (unsigned char)(i * 7);
+	for (size_t i = 0; i < sizeof w->s.seed; i++)
+		w->s.seed[i] = (unsigned char)(i * 7);
 	w->s.config = arena_alloc(a, 100 * sizeof *w->s.config);
 	NODE_EACH (option, config)
 		w->s.config[w->s.n_config++] = (struct config_value){ .name = option->key, .value = option };
@@ -390,8 +391,8 @@ static void check_again(struct world *w)
 			node_put(w->a, next, v->key, node_str(w->a, v->text));
 		*now = next;
 	}
-	for (size_t i = 0; i < sizeof w->s.random; i++)
-		w->s.random[i] ^= 0x5a;
+	for (size_t i = 0; i < sizeof w->s.seed; i++)
+		w->s.seed[i] ^= 0x5a;
 	decide_world(w);
 	for (size_t i = 0; i < w->w.n_bags; i++) {
 		const struct bag_wanted *b = &w->w.bags[i];
@@ -494,6 +495,25 @@ static void check_rows(void)
 			      integration_name(integration_nth(i)));
 }
 
+/* What OAuth providers take for a redirect URI. */
+static void check_redirect_uris(void)
+{
+	static const struct { const char *uri; bool accepted; } cases[] = {
+		{ "http://anything", true }, { "HTTP://x/y", true }, { "http://", true }, { "http:/", false }, { "", false }, { "ftp://a.bc/", false },
+		{ "https://", false }, { "HTTPS://a.bc", true }, { "https://a.bc/", true }, { "https://a.bc?", false }, { "https://a.bc?x", true },
+		{ "https://a.bc/x/y?z", true }, { "https://a.bc/x y", false }, { "https://a.bc:443/x", true }, { "https://a.bc:443", true },
+		{ "https://a.bc:/x", false }, { "https://a.bc:x", false }, { "https://a.bc:1x", false }, { "https://localhost/x", false },
+		{ "https://a.b/x", false }, { "https://a.bc./x", true }, { "https://10.1.2.3/x", true }, { "https://-a.bc/x", false },
+		{ "https://a-.bc/x", false }, { "https://a-b.c-d.Ef9/x", true }, { "https://a_b.cd/x", false }, { "https://.bc/x", false },
+		{ "https://a..bc/x", false }, { "https://a.bc#x", false }, { "https://[::1]/x", false },
+		{ "https://aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.bc/", true },
+		{ "https://aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.bc/", false },
+	};
+
+	for (size_t i = 0; i < LEN(cases); i++)
+		CHECK(redirect_uri_accepted(str_of(cases[i].uri)) == cases[i].accepted, "%s", cases[i].uri);
+}
+
 /* --- The secret key --- */
 
 static void check_secret_key(void)
@@ -517,6 +537,7 @@ static void check_secret_key(void)
 		struct wanted wanted = { .arena = a };
 		struct relation r = { 0 };
 		struct str key;
+		char bytes[64];
 
 		add_endpoint(&w, S("secret-storage"), S("x"), ROLE_PEERS, NULL);
 		w.charm.framework = framework_find(S("spring-boot"), 2);
@@ -527,12 +548,13 @@ static void check_secret_key(void)
 			node_puts(a, r.local_app, "spring-boot_secret_key", str_of(cases[i].now));
 		w.s.relations = &r;
 		w.s.n_relations = cases[i].peers;
-		memset(w.s.random, 0xff, sizeof w.s.random);
+		memset(w.s.seed, 7, sizeof w.s.seed);
+		crypto_expand(w.s.seed, "secret key", bytes, sizeof bytes);
 		key = secret_key_decide(&w.s, cases[i].rotate, &wanted);
 		if (!cases[i].want)
 			CHECK(!key.p, "%s: " FMT, cases[i].name, ARG(key));
 		else if (strcmp(cases[i].want, "new") == 0)
-			CHECK(key.n == 86 && str_starts(key, "_____") && str_ends(key, "w"), "%s: " FMT, cases[i].name, ARG(key));
+			CHECK(key.n == 86 && str_eq(key, base64url_encode(a, (struct str){ bytes, sizeof bytes })), "%s: " FMT, cases[i].name, ARG(key));
 		else
 			CHECK(str_is(key, cases[i].want), "%s: " FMT, cases[i].name, ARG(key));
 		CHECK(wanted.n_bags == cases[i].written, "%s: %zu bags", cases[i].name, wanted.n_bags);
@@ -598,6 +620,7 @@ int main(void)
 	CHECK(files > 5, "%d files", files);
 	check_reads();
 	check_rows();
+	check_redirect_uris();
 	check_secret_key();
 	arena_free(a);
 	return TEST_END();

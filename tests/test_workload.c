@@ -637,8 +637,8 @@ static void test_superuser(struct arena *a)
 	struct node *environment;
 
 	world_new(&w, a, "django", 1, GUNICORN);
-	for (size_t i = 0; i < sizeof w.snapshot.random; i++)
-		w.snapshot.random[i] = (unsigned char)i;
+	for (size_t i = 0; i < sizeof w.snapshot.seed; i++)
+		w.snapshot.seed[i] = (unsigned char)i;
 	w.snapshot.action_params = parsed(a, S("{username: admin, email: a@b.c}"));
 	world_change(&w, S("env:DJANGO_SUPERUSER_EMAIL=ours"));
 	w.wanted = (struct wanted){ .arena = a };
@@ -646,9 +646,9 @@ static void test_superuser(struct arena *a)
 	CHECK_STR(strs_join(a, &w.wanted.action_exec->command, " "), S("python3 manage.py createsuperuser --noinput"));
 	CHECK(w.wanted.action_exec->merge_stderr && w.wanted.action_exec->timeout == 120 && !w.wanted.action_exec->user.p &&
 	      str_is(w.wanted.action_exec->working_dir, "/django/app"), "the command");
-	CHECK_STR(json_text(a, w.wanted.action_results, 0), S("{\"password\": \"QEFCQ0RFRkdISUpLTE1OTw\"}"));
+	CHECK_STR(json_text(a, w.wanted.action_results, 0), S("{\"password\": \"W7Z8B7r1hvC8yWNldvzmaQ\"}"));
 	environment = (struct node *)w.wanted.action_exec->environment;
-	CHECK_STR(json_text(a, environment, 0), S("{\"DJANGO_SUPERUSER_PASSWORD\": \"QEFCQ0RFRkdISUpLTE1OTw\", \"DJANGO_SUPERUSER_USERNAME\": \"admin\", "
+	CHECK_STR(json_text(a, environment, 0), S("{\"DJANGO_SUPERUSER_PASSWORD\": \"W7Z8B7r1hvC8yWNldvzmaQ\", \"DJANGO_SUPERUSER_USERNAME\": \"admin\", "
 		"\"DJANGO_SUPERUSER_EMAIL\": \"ours\", \"COLOUR\": \"red\"}"));
 }
 
