@@ -156,6 +156,8 @@ bool str_is(struct str s, const char *c_string)
 {
 	size_t i = 0;
 
+	if (!c_string)
+		return s.n == 0;
 	/* Most comparisons, with one word after another, end with the first letter. */
 	while (i < s.n && c_string[i] && c_string[i] == s.p[i])
 		i++;

@@ -124,6 +124,8 @@ static void yaml_resolve(struct arena *a, struct node *n)
 	struct str s = n->text, body;
 	bool negative;
 
+	if (s.n > 5 && !strchr("+-.0123456789", s.p[0]))
+		return;   /* longer than any of the words */
 	if (one_of(s, nulls, LEN(nulls))) {
 		n->kind = NODE_NULL;
 		n->text = NOSTR;
