@@ -600,7 +600,8 @@ export UBSAN_OPTIONS=print_stacktrace=1
 # Each compiler, at each level, against each libc, sees what the others miss.
 test_warnings() {
 	local compiler level libc files
-	files=("${SOURCES[@]}" tests/test_*.c)
+	# The tests' own files are compiled with warnings by both compilers where they are run.
+	files=("${SOURCES[@]}")
 	for libc in musl glibc; do
 		kind "$libc"
 		deps
@@ -945,6 +946,15 @@ sbom() {
 
 libgcc_linked() { link "$BUILD/$KIND/traced" "${OBJECTS[@]}" -Wl,--trace | grep -q 'libgcc\.a.*\.o'; }
 
+# The pages of the reference that dispatch prints itself.
+docs() {
+	local page
+	build
+	for page in $("$BUILD/dispatch" docs); do
+		"$BUILD/dispatch" docs "$page" | replace "docs/reference/$page.md"
+	done
+}
+
 demo() {
 	build
 	"$BUILD/dispatch" run config-changed --charm examples/flask --state examples/flask/state.yaml
@@ -963,6 +973,7 @@ help() {
 		  cross [ARCH...]  build/dispatch-ARCH for amd64, arm64, ppc64el, s390x, riscv64
 		  test-cross [ARCH...]   those, tested under qemu-user, and that each comes out the same twice
 		  link SOURCE OUT  a helper of the tests, with its own main()
+		  docs             write the pages of docs/reference that dispatch prints
 		  sbom             build/sbom.spdx.json: versions, sources, licences and hashes of all that is in it
 		  fuzz [MINUTES]   the fuzzers, for longer (10)
 		  deps [KIND...]   only the libraries
@@ -976,25 +987,31 @@ help() {
 
 # --- Commands. ---
 
-mkdir -p "$CACHE"
-command=${1:-build}
-[ $# -eq 0 ] || shift
-case $command in
-build) build ;;
-demo) demo ;;
-test) if [ $# -eq 0 ]; then test_all; else test_some "$@"; fi ;;
-fuzz) fuzz_long "$@" ;;
-sbom) sbom ;;
-coverage) coverage "$@" ;;
-mutants) mutants "$@" ;;
-bench) bench "$@" ;;
-cross) cross "$@" ;;
-test-cross) test_cross "$@" ;;
-link) link_program "$@" ;;
-deps) for k in "${@:-musl}"; do kind "$k"; deps; say "$k: $DEPS"; done ;;
-objects) kind "${1:-glibc}"; deps; with_lock generate; objects "$BUILD/$KIND" -- "${SOURCES[@]}" "$BUILD"/gen/{version,assets}.c ;;
-flags) kind "${1:-glibc}"; deps >&2; say "${CFLAGS[@]} ${INCLUDES[@]} -I." ;;
-libs) kind "${1:-glibc}"; deps >&2; say "${LIBS[@]}" ;;
--h | --help | help) help ;;
-*) die "no such command: $command (./build.sh --help tells them)" ;;
-esac
+# The whole script is read before any of it runs: it may be changed meanwhile.
+main() {
+	local command=${1:-build} k
+	[ $# -eq 0 ] || shift
+	mkdir -p "$CACHE"
+	case $command in
+	build) build ;;
+	demo) demo ;;
+	test) if [ $# -eq 0 ]; then test_all; else test_some "$@"; fi ;;
+	fuzz) fuzz_long "$@" ;;
+	coverage) coverage "$@" ;;
+	mutants) mutants "$@" ;;
+	bench) bench "$@" ;;
+	cross) cross "$@" ;;
+	test-cross) test_cross "$@" ;;
+	sbom) sbom ;;
+	docs) docs ;;
+	deps) for k in "${@:-musl}"; do kind "$k"; deps; say "$k: $DEPS"; done ;;
+	objects) kind "${1:-glibc}"; deps; with_lock generate; objects "$BUILD/$KIND" -- "${SOURCES[@]}" "$BUILD"/gen/{version,assets}.c ;;
+	flags) kind "${1:-glibc}"; deps >&2; say "${CFLAGS[@]} ${INCLUDES[@]} -I." ;;
+	libs) kind "${1:-glibc}"; deps >&2; say "${LIBS[@]}" ;;
+	link) link_program "$@" ;;
+	-h | --help | help) help ;;
+	*) die "no such command: $command (./build.sh --help tells them)" ;;
+	esac
+}
+
+main "$@"; exit

@@ -13,16 +13,19 @@ import os
 import pathlib
 import random
 import re
+import resource
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 WANTED = 95.0
 SEED = 20240607
-LIMIT = 60   # seconds for one test program: a mutant that hangs is caught
-FAULTS = {"test_faults"}   # minutes long; it runs last
+SLOW = 20       # seconds of CPU time: tests that take more on the unchanged program do not take part
+PATIENCE = 300  # seconds that one of them may take then, however busy the machine is
 NOT_OF_THE_PROGRAM = {"test_build", "test_sbom"}
 
 OPPOSITE = {"==": "!=", "!=": "==", "<": ">=", ">": "<=", "<=": ">", ">=": "<", "&&": "||", "||": "&&"}
@@ -110,10 +113,29 @@ class Bench:
         self.compile = shlex.split(os.environ["COMPILE"])
         self.linker = shlex.split(os.environ["LINK"])
         self.libs = shlex.split(os.environ["LINK_LIBS"])
-        tests = sorted(ROOT.glob("tests/test_*.c"))
-        self.programs = sorted((t.stem for t in tests), key=lambda name: (name in FAULTS, (ROOT / "tests" / f"{name}.c").stat().st_size))
-        self.scripts = [t for t in sorted(ROOT.glob("tests/test_*.py")) if t.stem not in NOT_OF_THE_PROGRAM]
-        self.uses = {name: self.members(name) for name in self.programs}
+        self.scripts = {t.stem: t for t in sorted(ROOT.glob("tests/test_*.py")) if t.stem not in NOT_OF_THE_PROGRAM}
+        self.took = {}
+        for name in [t.stem for t in sorted(ROOT.glob("tests/test_*.c"))] + list(self.scripts):
+            self.rehearse(name)
+        self.uses = {name: self.members(name) for name in self.took if name not in self.scripts}
+
+    def rehearse(self, name):
+        """How long a test takes on the unchanged program; one that fails there, or is slow, proves nothing about mutants."""
+        began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
+        good = self.run(self.command(name, self.folder), PATIENCE)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        if not good:
+            print(f"{name} does not take part: it fails as it is", flush=True)
+        elif after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime > SLOW:
+            print(f"{name} does not take part: it takes too long", flush=True)
+        else:
+            self.took[name] = time.monotonic() - began
+
+    def command(self, name, folder):
+        """(argv, more environment) of a test on what is in the folder."""
+        if name in self.scripts:
+            return [sys.executable, "-B", str(self.scripts[name])], {"DISPATCH": str(folder / "dispatch"), "BUILD": str(folder)}
+        return [str(folder / name)], {}
 
     def members(self, name):
         """Which of our objects a test program takes in: only these can matter to it."""
@@ -137,45 +159,38 @@ class Bench:
         out = subprocess.run(["objcopy", "--strip-debug", str(path), "/dev/stdout"], stdout=subprocess.PIPE).stdout
         return hashlib.sha256(out).hexdigest()
 
-    def run(self, command, env=None):
-        process = subprocess.Popen(command, cwd=ROOT, env=os.environ | (env or {}), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+    def run(self, command, limit):
+        """Does it succeed, in time?"""
+        argv, env = command
+        process = subprocess.Popen(argv, cwd=ROOT, env=os.environ | env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                    stderr=subprocess.DEVNULL, start_new_session=True)
         try:
-            return process.wait(LIMIT if "test_faults" not in command[-1] else 4 * LIMIT) == 0
+            return process.wait(limit) == 0
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, 9)
-            process.wait()
             return False
+        finally:
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            process.wait()
 
     def caught_by(self, file, path, folder):
-        """The name of the test that notices, or None."""
+        """The name of the test that notices, or None. The file's own test comes first, then the quick ones; each has ten times its usual time."""
         stem = file.removesuffix(".c")
-        slow = []
-        for name in self.programs:
-            if stem not in self.uses[name]:
-                continue
-            if name in FAULTS:
-                slow.append(name)
-            elif not self.try_program(name, path, folder):
-                return name
-        program = folder / "dispatch"
         objects = [str(path)] if stem == "main" else [str(self.folder / "main.o"), str(path)]
-        if self.link(objects, program):
-            for script in self.scripts:
-                if not self.run([sys.executable, "-B", str(script)], {"DISPATCH": str(program), "BUILD": str(folder)}):
-                    return script.stem
-        for name in slow:
-            if not self.try_program(name, path, folder):
+        program = self.link(objects, folder / "dispatch")
+        for name in sorted(self.took, key=lambda name: (name != f"test_{stem}", self.took[name])):
+            if name in self.scripts:
+                if not program:
+                    continue
+            elif stem not in self.uses[name] or not self.link([str(self.folder / f"tests.{name}.o"), str(path)], folder / name):
+                continue
+            if not self.run(self.command(name, folder), 5 + 10 * self.took[name]):
                 return name
+            if name not in self.scripts:
+                (folder / name).unlink()
         return None
-
-    def try_program(self, name, path, folder):
-        out = folder / name
-        if not self.link([str(self.folder / f"tests.{name}.o"), str(path)], out):
-            return True
-        good = self.run([str(out)])
-        out.unlink()
-        return good
 
 
 def survivors():
