@@ -339,10 +339,12 @@ static bool is_custom(const struct custom_file *file)
 
 static const struct source *source_of(const struct framework *framework)
 {
-	for (size_t i = 0; i < LEN(sources); i++)
-		if (strcmp(framework->name, sources[i].framework) == 0)
-			return &sources[i];
-	return NULL;
+	size_t i = 0;
+
+	/* Each framework has a row. */
+	while (i + 1 < LEN(sources) && strcmp(framework->name, sources[i].framework) != 0)
+		i++;
+	return &sources[i];
 }
 
 /* Everything that the value is made of, as a UUID. */
