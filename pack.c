@@ -23,7 +23,8 @@ static const char *charmcraft_path(struct cli *cli)
 	while (word.n > 1 && word.p[word.n - 1] == '/')
 		word = str_sub(word, 0, word.n - 1);
 	if (stat(str_c(cli->arena, word), &st) == 0 && S_ISDIR(st.st_mode))
-		return str_is(word, ".") ? "charmcraft.yaml" : str_f(cli->arena, FMT "/charmcraft.yaml", ARG(word)).p;
+		return str_is(word, ".") ? "charmcraft.yaml"
+		                         : str_f(cli->arena, FMT "/charmcraft.yaml", ARG(str_is(word, "/") ? S("") : word)).p;
 	return str_c(cli->arena, word);
 }
 

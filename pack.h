@@ -14,7 +14,7 @@ int charmcraft_expand(struct arena *, const struct node *project, struct node **
 
 /* --- project.c: a folder with a charmcraft.yaml --- */
 struct project {
-	const char  *folder;            /* "." */
+	const char  *folder;            /* "."; of the root "", for a slash follows */
 	const char  *file;              /* charmcraft.yaml's path in it, for findings */
 	struct expansion expansion;     /* .project: expanded, with metadata.yaml, config.yaml and actions.yaml joined in */
 	const struct framework *framework;   /* of the extension, of the file `framework`, or guessed from the declarations */

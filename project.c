@@ -112,7 +112,7 @@ int project_load(struct arena *a, const char *file, struct project *p, struct fi
 	bool found;
 
 	*p = (struct project){ .file = slash < 0 ? file : file + slash + 1 };
-	p->folder = slash < 0 ? "." : slash == 0 ? "/" : str_c(a, str_sub(str_of(file), 0, (size_t)slash));
+	p->folder = slash < 0 ? "." : str_c(a, str_sub(str_of(file), 0, (size_t)slash));
 	if (file_read(a, file, MAX_FILE, &text, &found, err) < 0)
 		return -1;
 	if (!found)

@@ -699,6 +699,9 @@ def test_chroot():
         result = subprocess.run([*prefix, root, "/dispatch"], capture_output=True, text=True, env=variables)
         check(result.returncode == 0, f"{framework}: a hook in an empty root: {result.stderr}")
         check(sorted(os.listdir(root)) == ["charm", "dispatch", "project"], f"nothing else appeared: {os.listdir(root)}")
+    (root / "charmcraft.yaml").write_text("[\n")
+    result = subprocess.run([*prefix, root, "/dispatch", "check", "/"], capture_output=True, text=True, env={})
+    check(result.stdout.startswith("/charmcraft.yaml:2:1: yaml: "), f"a project at the root: {result.stdout}{result.stderr}")
     one_line(subprocess.run([*prefix, root, "/dispatch", "pack", "/project"], capture_output=True, text=True, env={}), "pack without /proc", 2,
              "/proc/self/exe: there is no such file; --dispatch names the executable")
 
