@@ -138,9 +138,10 @@ int database_read(struct reading *r, struct err *err)
 	r->ready = true;
 	if (url_values(r, url, user, password, key, of, err) < 0)
 		return -1;
-	if (url.n > 0)
-		value_add(r, "first-url", first_url(url), key, of)->secret = value_find(r, "url")->secret;
-	return url.n > 0 ? jdbc_value(r, first_url(url), key, of, err) : 0;
+	if (url.n == 0)
+		return 0;
+	value_add(r, "first-url", first_url(url), key, of)->secret = value_find(r, "url")->secret;
+	return jdbc_value(r, first_url(url), key, of, err);
 }
 
 /* --- Redis --- */
@@ -694,13 +695,12 @@ int oauth_read(struct reading *r, struct err *err)
 
 /* --- Tracing --- */
 
-/* The URL of the receiver that speaks OTLP over HTTP; NOSTR: there is none. *valid: the provider has said what it receives. */
+/* The URL of the receiver that speaks OTLP over HTTP; *url, NOSTR before, stays so where there is none. *valid: the provider has said what
+ * it receives. */
 static int receiver_url(struct reading *r, struct str *url, bool *valid, struct err *err)
 {
 	struct node *receivers;
 
-	*url = NOSTR;
-	*valid = false;
 	if (bag_json(r->arena, r->relation->remote_app, "receivers", &receivers, err) < 0)
 		return -1;
 	if (!receivers)
@@ -727,8 +727,8 @@ static int receiver_url(struct reading *r, struct str *url, bool *valid, struct 
 
 int tracing_read(struct reading *r, struct err *err)
 {
-	struct str url;
-	bool valid;
+	struct str url = NOSTR;
+	bool valid = false;
 
 	if (receiver_url(r, &url, &valid, err) < 0)
 		return -1;

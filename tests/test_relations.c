@@ -20,6 +20,7 @@
  *     blocked, missing, oauth, scopes, base_url, charm_tracing, certificate, http_proxy, https_proxy
  *     several_oauth, database_ready, tracing_ready, ingress_ready, proxied
  *     secret                  the names of all secret variables
+ *     order                   some variables, in the order in which they are set: later ones win
  *     migrates                are the variables ones that make migrations due?
  *     bags                    "db:1 app", "db:1 unit": keys and values; "" for a key that must not be; JSON is compared as JSON
  *     asked                   the secrets asked for: "field uri label"
@@ -340,6 +341,16 @@ static void check_world(struct world *w)
 		check_list(w, item, &w->asked, "asked");
 	if ((item = node_get(want, "secret")))
 		check_secret_names(w, item);
+	if ((item = node_get(want, "order"))) {
+		const struct variable *before = w->in.env.v;
+
+		NODE_EACH (name, item) {
+			const struct variable *v = env_find(&w->in.env, node_text(name));
+
+			CHECK(v && v >= before, "%s: " FMT " is set too early", w->name, ARG(node_text(name)));
+			before = v ? v : before;
+		}
+	}
 	if ((item = node_get(want, "migrates")))
 		for (size_t i = 0; i < w->in.env.n; i++)
 			CHECK(w->in.env.v[i].migrates == node_true(item), "%s: " FMT, w->name, ARG(w->in.env.v[i].name));
@@ -569,8 +580,8 @@ static void check_secret_key(void)
 /* A variable or property is listed under its own name, or with the endpoint's in general words. */
 static bool is_listed(struct arena *a, struct str page, struct str name)
 {
-	static const char *const endpoints[] = { "my-login", "MY-LOGIN", "OIDC", "ANALYTICS_DB_DB", "REDIS_DB_DB" };
-	static const char *const words[] = { "ENDPOINT", "ENDPOINT", "ENDPOINT", "POSTGRESQL_DB", "POSTGRESQL_DB" };
+	static const char *const endpoints[] = { "my-login", "MY-LOGIN", "oidc", "OIDC", "ANALYTICS_DB_DB", "REDIS_DB_DB" };
+	static const char *const words[] = { "ENDPOINT", "ENDPOINT", "ENDPOINT", "ENDPOINT", "POSTGRESQL_DB", "POSTGRESQL_DB" };
 
 	for (size_t i = 0; i < LEN(endpoints); i++) {
 		size_t n = strlen(endpoints[i]);
