@@ -498,11 +498,10 @@ static int label_list(struct reader *r, struct strs *labels)
 	return 0;
 }
 
-enum { MAX_ARGUMENTS = 32 };
-
-/* Arguments in parentheses. More than MAX_ARGUMENTS are read, but not kept: the last type counts for all of them. */
-static int arguments(struct reader *r, bool info, struct value *values, size_t *n)
+/* Arguments in parentheses. */
+static int arguments(struct reader *r, bool info, struct value **values, size_t *n)
 {
+	*values = NULL;
 	*n = 0;
 	if (expect(r, T_LEFT_PAREN) < 0)
 		return -1;
@@ -516,9 +515,8 @@ static int arguments(struct reader *r, bool info, struct value *values, size_t *
 			r->n_all = all;
 		else if (info && *n == 1)
 			return problem(r, "expected label selectors only");
-		if (*n == MAX_ARGUMENTS)
-			return problem(r, "too many arguments");
-		values[(*n)++] = value;
+		*values = arena_grow(r->arena, *values, *n, sizeof **values);
+		(*values)[(*n)++] = value;
 		if (r->token == T_RIGHT_PAREN)
 			break;
 		if (expect(r, T_COMMA) < 0)
@@ -543,12 +541,12 @@ static const struct signature *signature_find(struct str name)
 static int call(struct reader *r, struct str name, struct value *out)
 {
 	const struct signature *signature = signature_find(name);
-	struct value values[MAX_ARGUMENTS];
+	struct value *values;
 	size_t n, wanted, least, at = r->start;
 
 	if (!signature)
 		return problem(r, "unknown function");
-	if (arguments(r, str_is(name, "info"), values, &n) < 0)
+	if (arguments(r, str_is(name, "info"), &values, &n) < 0)
 		return -1;
 	wanted = strlen(signature->arguments);
 	least = signature->variadic ? wanted - 1 : wanted;
@@ -564,7 +562,7 @@ static int call(struct reader *r, struct str name, struct value *out)
 /* After the operator's name. */
 static int aggregation(struct reader *r, enum token op, struct value *out)
 {
-	struct value values[MAX_ARGUMENTS];
+	struct value *values;
 	struct strs labels = { 0 };
 	size_t n, wanted = op == T_AGGREGATE ? 1 : 2, at = r->start;
 	bool grouped = r->token == T_BY || r->token == T_WITHOUT;
@@ -574,7 +572,7 @@ static int aggregation(struct reader *r, enum token op, struct value *out)
 		if (label_list(r, &labels) < 0)
 			return -1;
 	}
-	if (arguments(r, false, values, &n) < 0)
+	if (arguments(r, false, &values, &n) < 0)
 		return -1;
 	if (!grouped && (r->token == T_BY || r->token == T_WITHOUT)) {
 		next(r);

@@ -1,6 +1,6 @@
 /* What is published about an application: each case of tests/observability.yaml is a world, and what must come of it.
  *
- * A case says, each optional: framework, generation, leader, juju, model, app, unit, port and path (of the metrics), config_error, paas
+ * A case says, each optional: framework, generation, leader, juju, model, uuid, app, port and path (of the metrics), config_error, paas
  * (text of paas-config.yaml), custom (files of cos_custom), relations, containers (name, reachable, plan); and under want
  *
  *     bags       "endpoint:id application|unit": values; JSON is compared as text. All bags, and all keys of each, unless `some: true`
@@ -79,7 +79,7 @@ static void world_make(struct world *w, const struct node *c)
 	w->s = (struct snapshot){ .arena = a, .charm = &w->charm, .leader = !node_get(c, "leader") || node_true(node_get(c, "leader")) };
 	w->s.hook = (struct hook){
 		.app = app, .unit = str_f(a, FMT "/1", ARG(app)), .unit_number = 1, .model = text_or(c, "model", S("shop")),
-		.model_uuid = S("3f9c1b52-70de-4c7a-8a11-2b6f5d0e9c44"), .juju_version = text_or(c, "juju", S("3.6.4")),
+		.model_uuid = text_or(c, "uuid", S("3f9c1b52-70de-4c7a-8a11-2b6f5d0e9c44")), .juju_version = text_or(c, "juju", S("3.6.4")),
 		.fqdn = S("cart-1.cart-endpoints.shop.svc.cluster.local"),
 	};
 	w->settings.metrics_port = text_or(c, "port", S("9102"));

@@ -110,6 +110,8 @@ static const struct { const char *query, *want; } promql_valid[] = {
 	{ "label_replace(up, \"a\", \"$1\", \"b\", \"(.*)\")", "label_replace(up{m=\"x\"}, \"a\", \"$1\", \"b\", \"(.*)\")" },
 	{ "label_join(up, \"a\", \",\")", "label_join(up{m=\"x\"}, \"a\", \",\")" },
 	{ "label_join(up, \"a\", \",\", \"b\", \"c\", \"d\")", "label_join(up{m=\"x\"}, \"a\", \",\", \"b\", \"c\", \"d\")" },
+	{ "label_join(up, \"a\", \"b\", \"c\", \"d\", \"e\", \"f\", \"g\", \"h\", \"i\", \"j\", \"k\", \"l\", \"m\", \"n\", \"o\", \"p\", \"q\", \"r\", \"s\", \"t\", \"u\", \"v\", \"w\", \"x\", \"y\", \"z\", \"1\", \"2\", \"3\", \"4\", \"5\", \"6\", \"7\")",
+	  "label_join(up{m=\"x\"}, \"a\", \"b\", \"c\", \"d\", \"e\", \"f\", \"g\", \"h\", \"i\", \"j\", \"k\", \"l\", \"m\", \"n\", \"o\", \"p\", \"q\", \"r\", \"s\", \"t\", \"u\", \"v\", \"w\", \"x\", \"y\", \"z\", \"1\", \"2\", \"3\", \"4\", \"5\", \"6\", \"7\")" },
 	{ "sort_by_label(up, \"a\")", "sort_by_label(up{m=\"x\"}, \"a\")" },
 	{ "histogram_quantile(0.9, sum by (le) (rate(x_bucket[5m])))",
 	  "histogram_quantile(0.9, sum by (le) (rate(x_bucket{m=\"x\"}[5m])))" },
@@ -151,6 +153,24 @@ static const struct { const char *query, *want; } promql_valid[] = {
 	{ "sum(rate(a[5m])) by (x) / on (x) sum(b{c=\"d\"}) without (y)",
 	  "sum(rate(a{m=\"x\"}[5m])) by (x) / on (x) sum(b{m=\"x\",c=\"d\"}) without (y)" },
 	{ "a\t+\r\n b", "a{m=\"x\"}\t+\r\n b{m=\"x\"}" },
+	{ "rate(up[0x_1f_ff])", "rate(up{m=\"x\"}[0x_1f_ff])" },
+	{ "1_0.5", "1_0.5" },
+	{ "1e-3", "1e-3" },
+	{ "1e+3", "1e+3" },
+	{ "up + 0X1F", "up{m=\"x\"} + 0X1F" },
+	{ "rate(up[min_of(1m, 5m)])", "rate(up{m=\"x\"}[min_of(1m, 5m)])" },
+	{ "rate(up[-(-5m)])", "rate(up{m=\"x\"}[-(-5m)])" },
+	{ "rate(up[+5m])", "rate(up{m=\"x\"}[+5m])" },
+	{ "up offset +5m", "up{m=\"x\"} offset +5m" },
+	{ "up offset range()", "up{m=\"x\"} offset range()" },
+	{ "up offset min_of(1m, (2m))", "up{m=\"x\"} offset min_of(1m, (2m))" },
+	{ "up # comment\r+ up", "up{m=\"x\"} # comment\r+ up{m=\"x\"}" },
+	{ "{\"a\",\"b\"}", "{m=\"x\",\"a\",\"b\"}" },
+	{ "info(up, {\"x\"})", "info(up{m=\"x\"}, {m=\"x\",\"x\"})" },
+	{ "1 + bool_metric", "1 + bool_metric{m=\"x\"}" },
+	{ "\"a\" ", "\"a\" " },
+	{ "group(up) or stdvar(up) or stddev(up) or min(up) or bottomk(1, up)",
+	  "group(up{m=\"x\"}) or stdvar(up{m=\"x\"}) or stddev(up{m=\"x\"}) or min(up{m=\"x\"}) or bottomk(1, up{m=\"x\"})" },
 };
 
 static const struct { const char *query, *want; } promql_invalid[] = {
@@ -324,6 +344,46 @@ static const struct { const char *query, *want; } promql_invalid[] = {
 	{ "up = up", "column 4: unexpected token" },
 	{ "a ; b", "column 3: unexpected character" },
 	{ "step(1)", "column 5: wrong number of arguments" },
+	{ "{__name__!=\"x\"}", "a selector needs at least one matcher that does not match the empty text" },
+	{ "0x", "column 1: this is no number" },
+	{ "0x_", "column 1: this is no number" },
+	{ "0x1_", "column 1: this is no duration" },
+	{ "1e5e5", "column 1: this is no duration" },
+	{ "1_.5", "column 1: this is no duration" },
+	{ "1._5", "column 1: this is no duration" },
+	{ "1__5", "column 1: this is no duration" },
+	{ "0xx", "column 1: this is no duration" },
+	{ "up[5m:step(]", "column 12: unexpected token" },
+	{ "rate(up[min_of(1,)])", "column 18: unexpected token" },
+	{ "rate(up[max_of 1])", "column 16: unexpected token" },
+	{ "rate(up[max_of(x,1)])", "column 16: unexpected token" },
+	{ "rate(up[max_of(1,x)])", "column 18: unexpected token" },
+	{ "rate(up[-x])", "column 10: unexpected token" },
+	{ "rate(up[(x)])", "column 10: unexpected token" },
+	{ "rate(up[(5m])", "column 12: unexpected token" },
+	{ "rate(up[5m+])", "column 12: unexpected token" },
+	{ "rate(up[5m-x])", "column 12: unexpected token" },
+	{ "up offset -x", "column 12: unexpected token" },
+	{ "up offset (x)", "column 12: unexpected token" },
+	{ "up offset -(x)", "column 13: unexpected token" },
+	{ "up @ start(1)", "column 12: unexpected token" },
+	{ "up @ end(", "column 10: unexpected end of the query" },
+	{ "up @ -x", "column 7: unexpected token" },
+	{ "sum by", "column 7: unexpected end of the query" },
+	{ "{a=\"b\"", "column 7: unexpected end of the query" },
+	{ "up + fill 1 up", "column 11: unexpected token" },
+	{ "up + fill(1 up", "column 13: unexpected token" },
+	{ "up + fill_left(1) fill_right(x) up", "column 30: unexpected token" },
+	{ "up + on(a) group_left(1) up", "column 23: unexpected token" },
+	{ "\"a\" + \"b\"", "column 5: an operator needs scalars and instant vectors" },
+	{ "up + \"a\"", "column 4: an operator needs scalars and instant vectors" },
+	{ "up[5m] == up[5m]", "column 8: an operator needs scalars and instant vectors" },
+	{ "sum by (\"\377\") (up)", "column 9: invalid UTF-8" },
+	{ "info(up, {a=\"b\"}, {c=\"d\"})", "column 5: wrong number of arguments" },
+	{ "by(up)", "column 3: unexpected token" },
+	{ "up{\"a\"=", "column 8: unexpected end of the query" },
+	{ "up{\"a\" b}", "column 8: unexpected token" },
+	{ "up{\"a\"=\"b\" \"c\"}", "column 12: unexpected token" },
 	{ "\377", "column 1: unexpected character" },
 	{ "\"\377\"", "column 1: invalid UTF-8" },
 	{ "\"\357\277\275\"", "column 1: invalid UTF-8" },
@@ -363,6 +423,9 @@ static const struct { const char *pattern; int empty; const char *problem; } pat
 	{ "a|", 1, NULL }, { "|a", 1, NULL }, { "(a|b)*c?", 1, NULL }, { "(a*)+", 1, NULL }, { "^$", 1, NULL }, { "^", 1, NULL },
 	{ "\\A\\z", 1, NULL }, { "\\b", 0, NULL }, { "\\B", 1, NULL }, { "a{0}", 1, NULL }, { "a{0,5}", 1, NULL }, { "a{2}", 0, NULL },
 	{ "a{2,}", 0, NULL }, { "a{,2}", 0, NULL }, { "a{01}", 0, NULL }, { "a{x", 0, NULL }, { "a{1000}", 0, NULL }, { "(a{500}){2}", 0, NULL },
+	{ "a|(b{500}){1,2}|c", 0, NULL }, { "a{99999999999}", -1, "invalid repeat count" }, { "a{2", 0, NULL }, { "a{2,", 0, NULL }, { "a{2,3,4}", 0, NULL },
+	{ "(a{900}|b{2}){2}", -1, "invalid repeat count" }, { "(b{2}|a{900}){2}", -1, "invalid repeat count" }, { "[a-\\", -1, "trailing backslash at end of expression" },
+	{ "(?Pn)", -1, "invalid or unsupported Perl syntax" }, { "[[:^nope:]]", -1, "invalid character class range" }, { "\\xaF\\xCd", 0, NULL }, { "[\303\251-\360\237\230\200\340\240\200]", 0, NULL },
 	{ "a{1001}", -1, "invalid repeat count" }, { "a{1,1001}", -1, "invalid repeat count" }, { "a{2,1}", -1, "invalid repeat count" },
 	{ "(a{500}){3}", -1, "invalid repeat count" }, { "(a{500}b|c){3}", -1, "invalid repeat count" },
 	{ "a**", -1, "invalid nested repetition operator" }, { "a+{2}", -1, "invalid nested repetition operator" },
@@ -420,6 +483,23 @@ static int nested(const char *open, const char *middle, const char *close, size_
 	return rc;
 }
 
+/* `part` so many times, closed as often where it opens a group. */
+static const char *repeated_pattern(const char *part, size_t n)
+{
+	struct arena *arena = arena_new();
+	struct buf pattern = { .arena = arena };
+	const char *problem;
+	bool empty;
+
+	for (size_t i = 0; i < n; i++)
+		buf_adds(&pattern, part);
+	for (size_t i = 0; i < n && *part == '('; i++)
+		buf_addc(&pattern, ')');
+	problem = regexp_check(buf_str(&pattern), &empty);
+	arena_free(arena);
+	return problem;
+}
+
 static void limits(void)
 {
 	bool empty;
@@ -436,6 +516,9 @@ static void limits(void)
 	CHECK(nested("1 + ", "1", "", 20000, logql_inject) < 0, "too long");
 	CHECK(!regexp_check(S("((((((((a))))))))"), &empty), "groups");
 	CHECK(regexp_check(str_of(NULL), &empty) == NULL && empty, "nothing is a pattern");
+	CHECK(repeated_pattern("(", 150) == NULL, "150 groups");
+	CHECK(strcmp(repeated_pattern("(", 201), "expression nests too deeply") == 0, "201 groups");
+	CHECK(strcmp(repeated_pattern("abcdefgh", 10000), "expression too large") == 0, "80,000 bytes");
 }
 
 static void values(void)
@@ -479,6 +562,14 @@ static void escapes(void)
 		CHECK(!problem, "%s: %s", texts[i].quoted, problem);
 		CHECK_STR(value, str_of(texts[i].value));
 		CHECK(at == strlen(texts[i].quoted), "%s: ended at %zu", texts[i].quoted, at);
+	}
+	{
+		struct str value;
+		size_t at = 0;
+		CHECK(strcmp(quoted_take(arena, S("'a'"), &at, false, &value), "unexpected quote") == 0, "LogQL has no single quotes");
+		at = 0;
+		CHECK(!quoted_take(arena, S("\"\\u0041\357\277\275\""), &at, false, &value), "LogQL takes U+FFFD");
+		CHECK_STR(value, S("A\357\277\275"));
 	}
 	arena_free(arena);
 }
