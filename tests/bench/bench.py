@@ -168,7 +168,7 @@ def python_side(notes):
 def machine():
     cpu = next((line.split(":", 1)[1].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), platform.machine())
     system = dict(line.split("=", 1) for line in pathlib.Path("/etc/os-release").read_text().splitlines() if "=" in line)["PRETTY_NAME"].strip('"')
-    return f"{cpu}, {os.cpu_count()} processors, {system}, Linux {platform.release()}"
+    return f"{cpu}, {os.cpu_count()} processors, {system}, Linux {platform.release()}; load average {os.getloadavg()[1]:.1f} from whatever else ran"
 
 
 def time_text(us):
