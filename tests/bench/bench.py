@@ -115,8 +115,9 @@ def with_relations(n):
     state = everything()
     peers = [r for r in state["relations"] if r["endpoint"] == "secret-storage"]
     others = [r for r in state["relations"] if r["endpoint"] != "secret-storage"]
-    if len(others) < 17:
-        others.append({"endpoint": "http-proxy", "id": 90, "remote_app_name": "squid"})
+    others.append({"endpoint": "http-proxy", "id": 90, "remote_app_name": "squid"})
+    others.append({"endpoint": "valkey", "id": 91, "remote_app_name": "valkey",
+                   "remote_app_data": {"endpoints": "valkey-primary:6379", "secret-user": "secret:c0000000000000000005"}})
     state["relations"] = peers + others[:n]
     return state, min(n, len(others))
 
@@ -204,7 +205,7 @@ def svg_line(x, y, width, height, title, points, keys):
         spots = [(x + width * n / most, y + height - height * 0.95 * m[key] / top) for n, m in points]
         out.append(f'<polyline points="{" ".join(f"{a:.1f},{b:.1f}" for a, b in spots)}" fill="none" stroke="{colours[i]}" stroke-width="2"/>')
         out += [f'<circle cx="{a:.1f}" cy="{b:.1f}" r="3" fill="{colours[i]}"/>' for a, b in spots]
-        out.append(f'<text x="{x + 8}" y="{y + 14 + 16 * i}" fill="{colours[i]}">{label}: 0 to {top / scale:.1f} {unit}</text>')
+        out.append(f'<text x="{x + 8}" y="{y + 14 + 16 * i}" style="fill:{colours[i]}">{label}: 0 to {top / scale:.1f} {unit}</text>')
     out += [f'<text x="{x + width * n / most:.1f}" y="{y + height + 16}" class="tick">{n}</text>' for n, _ in points]
     return out
 
@@ -225,8 +226,8 @@ def svg(results, sides, units, relations):
         y += 10
     y += 40
     keys = [("wall", "wall", 1000, "ms"), ("cpu", "CPU", 1000, "ms"), ("rss", "peak memory", 1024, "MB")]
-    out += svg_line(40, y, 400, 200, "over the socket, by units of ours and of a related application", units, keys)
-    out += svg_line(520, y, 400, 200, "by relations", relations, keys)
+    out += svg_line(40, y, 400, 200, "By units, ours and a related application's", units, keys)
+    out += svg_line(520, y, 400, 200, "By relations", relations, keys)
     style = "text{font:12px sans-serif;fill:#333}.title{font-weight:bold;font-size:14px}.tick{text-anchor:middle}.axis{fill:none;stroke:#999}"
     return (f'<svg xmlns="http://www.w3.org/2000/svg" width="960" height="{y + 240}" viewBox="0 0 960 {y + 240}"><style>{style}</style>'
             f'<rect width="100%" height="100%" fill="#fff"/>\n' + "\n".join(out) + "\n</svg>\n")
