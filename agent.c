@@ -67,7 +67,7 @@ static int broken(struct link *l, struct err *err, const char *why)
 static int agent_connect(const struct agent *g, const char **why)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	struct timeval patience = { .tv_sec = call_ms(g) / 1000, .tv_usec = call_ms(g) % 1000 * 1000 };
+	struct timeval patience = { .tv_sec = call_ms(g) / 1000, .tv_usec = call_ms(g) % 1000 * 1000L };
 	size_t n = strlen(g->socket);
 	int fd;
 

@@ -729,6 +729,55 @@ fuzz_long() {
 	finish_tests
 }
 
+# analyse [FILE.c...]: gcc's and clang's analysers and cppcheck on our code; its tests under MSan; the program as shipped under valgrind.
+analyse() {
+	local folder=$BUILD/analyse name file files=("${@:-${SOURCES[@]}}")
+	need gcc=gcc clang=clang clang-tidy=clang-tidy cppcheck=cppcheck valgrind=valgrind
+	build
+	mkdir -p "$folder"
+	start_tests
+	kind glibc
+	deps
+	for file in "${files[@]}"; do
+		# Memory hangs in its arena until the end, where this analyser loses sight of it; ASan looks for leaks. That p of a struct str is NULL
+		# only where its n is 0 it cannot know, nor follow structs that are passed by value: clang's and MSan can.
+		start_test "fanalyzer-$file" "${CC[@]}" -O2 "${WARNINGS[@]}" "${INCLUDES[@]}" -I. -fanalyzer -Wno-analyzer-malloc-leak \
+			-Wno-analyzer-null-dereference -Wno-analyzer-possible-null-dereference -Wno-analyzer-use-of-uninitialized-value -c -o /dev/null "$file"
+		# What is left out, and why, stands in .clang-tidy.
+		start_test "clang-tidy-$file" clang-tidy --quiet "$file" -- "${WARNINGS[@]}" "${INCLUDES[@]}" -I.
+	done
+	start_test cppcheck cppcheck --quiet --std=c11 --enable=warning,portability,performance --inline-suppr --error-exitcode=1 -D_GNU_SOURCE -I. "${files[@]}"
+	wait_tests
+	test_valgrind "$folder"
+	kind msan
+	deps
+	OWN_FLAGS=("${SANITIZE[@]}")
+	run_test "build-$KIND" build_tests "$BUILD/test-$KIND" tests/test_*.c
+	for file in tests/test_*.c; do
+		name=$(basename "$file" .c)
+		# MSan does not see what the calls that test_faults replaces have written.
+		[ "$name" = test_faults ] || [ ! -e "$BUILD/test-$KIND/$name" ] || start_test "$name-$KIND" timeout 600 "$BUILD/test-$KIND/$name"
+	done
+	finish_tests
+}
+
+# test_valgrind FOLDER: each world of tests/stage, the program as it is shipped, but with its symbols.
+test_valgrind() {
+	local folder=$1 world
+	kind musl
+	printf '#!/bin/sh\nexec valgrind -q --error-exitcode=99 --log-file=%s/valgrind.%%p "%s/dispatch"\n' "$folder" "$BUILD/$KIND" >"$folder/valgrind"
+	# The hook's PATH leads nowhere.
+	sed -i "s,exec valgrind,exec $(command -v valgrind)," "$folder/valgrind"
+	chmod +x "$folder/valgrind"
+	link_program tests/world/world.c "$folder/world"
+	for world in install migration everything; do
+		run_test "valgrind-$world" "$folder/world" tests/stage "tests/stage/$world.yaml" "$folder/seen" "$folder/states" "$folder/valgrind" \
+			config-changed rotate-secret-key update-status
+		[ "$(grep -c ' 0$' "$RESULTS/valgrind-$world.log")" = 3 ] || { cat "$folder"/valgrind.*; echo "0 passed, 1 failed" >"$RESULTS/valgrind-$world.count"; }
+	done
+	rm -f "$folder"/valgrind.*
+}
+
 # build_both FOLDER: tests and the program in one folder, without sanitizers.
 build_both() {
 	build_tests "$1" tests/test_*.c && objects "$1" "${OWN_FLAGS[@]}" -- main.c && link "$1/dispatch" "$1/main.o" "$1/parts.a"
@@ -969,6 +1018,7 @@ help() {
 		  test [NAME...]   all tests; or some, as test_data or test_cases
 		  coverage [FILE.c...]   branches that the tests take; of FILE, those they do not
 		  mutants [COUNT [FILE.c...]]   change our code in COUNT places (200), one at a time: does a test notice?
+		  analyse [FILE.c...]   gcc's and clang's analysers, cppcheck, MSan, valgrind
 		  bench [ROUNDS]   what a hook costs, beside a charm in Python; PYTHON_CHARM=folder names one
 		  cross [ARCH...]  build/dispatch-ARCH for amd64, arm64, ppc64el, s390x, riscv64
 		  test-cross [ARCH...]   those, tested under qemu-user, and that each comes out the same twice
@@ -999,6 +1049,7 @@ main() {
 	fuzz) fuzz_long "$@" ;;
 	coverage) coverage "$@" ;;
 	mutants) mutants "$@" ;;
+	analyse) analyse "$@" ;;
 	bench) bench "$@" ;;
 	cross) cross "$@" ;;
 	test-cross) test_cross "$@" ;;

@@ -290,7 +290,7 @@ static bool uid_is_made(struct str uid)
 	for (size_t i = 0; i < uid.n; i++)
 		if (!is_digit(uid.p[i]) && !((uid.p[i] | 0x20) >= 'a' && (uid.p[i] | 0x20) <= 'f'))
 			return false;
-	return uid.n == 2 * UID_BYTES;
+	return uid.n == (size_t)UID_BYTES * 2;
 }
 
 static void identify(const struct snapshot *s, struct node *dashboard, struct str file)

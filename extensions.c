@@ -744,7 +744,8 @@ int extensions_apply(struct arena *a, const char *folder, const struct node *doc
 	node_del(project, S("extensions"));
 	NODE_EACH (name, names)
 		strs_add(a, &sorted, name->text);
-	qsort(sorted.v, sorted.n, sizeof *sorted.v, text_order);
+	if (sorted.n)
+		qsort(sorted.v, sorted.n, sizeof *sorted.v, text_order);
 	for (size_t i = 0; i < sorted.n; i++) {
 		struct str framework = str_sub(sorted.v[i], 0, sorted.v[i].n - (sizeof "-framework" - 1));
 		const struct extension *e = str_ends(sorted.v[i], "-framework") ? extension_of(framework) : NULL;

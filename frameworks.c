@@ -265,7 +265,7 @@ const struct framework *framework_of(struct str file, const struct node *metadat
 		number = NOSTR;
 	}
 	if (str_is(number, "1") || str_is(number, "2")) {
-		generation = number.p[0] - '0';
+		generation = str_is(number, "1") ? 1 : 2;
 	} else {
 		/* In generation 1 the container is called after the framework or, where it is not, the metrics have options. */
 		first = framework_find(name, 1);

@@ -161,33 +161,49 @@ ssize_t getrandom(void *bytes, size_t n, unsigned flags)
 	return meets() ? -1 : syscall(SYS_getrandom, bytes, n, flags);
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)
-#define OWN_MALLOC 1
+#define SANITIZED 1
 #endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
 #endif
-#ifndef OWN_MALLOC
+#ifndef SANITIZED
 #define FAILING_MALLOC 1
-void *__libc_malloc(size_t);
-void *__libc_realloc(void *, size_t);
-
 static bool no_memory(void)
 {
 	return inject.armed && inject.kind == CALL_NOMEMORY && ++inject.count == inject.at;
 }
 
-void *malloc(size_t n) { return no_memory() ? NULL : __libc_malloc(n); }
-void *realloc(void *p, size_t n) { return no_memory() ? NULL : __libc_realloc(p, n); }
+#ifdef __GLIBC__
+void *__libc_malloc(size_t);
+void *__libc_realloc(void *, size_t);
+#define own_malloc __libc_malloc
+#define own_realloc __libc_realloc
+#else
+/* The program's own, under other names. */
+#define malloc own_malloc
+#define calloc own_calloc
+#define realloc own_realloc
+#define free own_free
+#include "../malloc.c"
+#undef malloc
+#undef calloc
+#undef realloc
+#undef free
+void free(void *p) { own_free(p); }
+#endif
+
+void *malloc(size_t n) { return no_memory() ? NULL : own_malloc(n); }
+void *realloc(void *p, size_t n) { return no_memory() ? NULL : own_realloc(p, n); }
 
 void *calloc(size_t count, size_t n)
 {
 	size_t size;
-	void *p = __builtin_mul_overflow(count, n, &size) || no_memory() ? NULL : __libc_malloc(size);
+	void *p = __builtin_mul_overflow(count, n, &size) || no_memory() ? NULL : own_malloc(size);
 
 	return p ? memset(p, 0, size) : NULL;
 }
-#endif
 #endif
 
 /* The child tells the parent through its exit code whether the n-th call came at all: the parent cannot see its counter. */
