@@ -310,6 +310,7 @@ def test_explain():
 
 def test_graph():
     right("mermaid", ["graph", "--relate", "redis"], "flowchart LR\n", "redis-k8s", "REDIS_DB_* (9)", "-.- app")
+    right("mermaid", ["graph", "--relate", "postgresql", "--relate", "ingress"], "POSTGRESQL_DB_* (12)<br>out: requested-secrets, provided-secrets, database, ... (4)", "in: FLASK_BASE_URL")
     out = right("dot", ["graph", "--relate", "redis", "--format", "dot"], "digraph app {", "redis-k8s", "}\n")
     check(out.count("{") == out.count("}"), "braces")
     if shutil.which("dot"):
