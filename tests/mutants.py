@@ -121,6 +121,9 @@ class Bench:
 
     def rehearse(self, name):
         """How long a test takes on the unchanged program; one that fails there, or is slow, proves nothing about mutants."""
+        if name not in self.scripts and not (self.folder / name).exists():
+            print(f"{name} does not take part: it does not compile", flush=True)
+            return
         began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
         good = self.run(self.command(name, self.folder), PATIENCE)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
