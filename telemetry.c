@@ -130,15 +130,21 @@ struct str telemetry_body(const struct dispatch *d, bool failed, int64_t now, co
 
 /* --- How it is sent --- */
 
-/* The child's exit codes. */
-enum outcome { SENT, NO_NAME, NO_CONNECTION, NO_TLS, BAD_AUTHORITY, BAD_CERTIFICATE, NO_ANSWER, REFUSED, N_OUTCOMES };
+/* What came of a POST: the child's exit code. */
+enum outcome { SENT, NO_URL, NO_NAME, NO_CONNECTION, NO_TLS, BAD_AUTHORITY, BAD_CERTIFICATE, NO_ANSWER, REFUSED, N_OUTCOMES };
 
-static const char *const problems[N_OUTCOMES] = {
-	[NO_NAME] = "the collector's name is not known", [NO_CONNECTION] = "the collector cannot be reached",
-	[NO_TLS] = "this dispatch was built without TLS, traces go to http only", [BAD_AUTHORITY] = "the CA's certificate cannot be read",
-	[BAD_CERTIFICATE] = "no secure connection to the collector: its certificate is not trusted, or it does not speak TLS 1.2",
-	[NO_ANSWER] = "the collector did not answer", [REFUSED] = "the collector refused them",
-};
+const char *telemetry_problem(int number)
+{
+	static const char *const problems[N_OUTCOMES] = {
+		[NO_URL] = "the collector's URL is none", [NO_NAME] = "the collector's name is not known",
+		[NO_CONNECTION] = "the collector cannot be reached", [NO_TLS] = "this dispatch was built without TLS, traces go to http only",
+		[BAD_AUTHORITY] = "the CA's certificate cannot be read",
+		[BAD_CERTIFICATE] = "no secure connection to the collector: its certificate is not trusted, or it does not speak TLS 1.2",
+		[NO_ANSWER] = "the collector did not answer", [REFUSED] = "the collector refused them",
+	};
+
+	return number < N_OUTCOMES ? problems[number] : "the process that sends them failed";
+}
 
 /* A way to the collector: `tls` is NULL on a plain one. */
 struct way { int fd; void *tls; };
@@ -229,33 +235,25 @@ static ptrdiff_t way_send(struct way *way, const char *p, size_t n) { return sen
 static ptrdiff_t way_receive(struct way *way, char *p, size_t n) { return recv(way->fd, p, n, 0); }
 #endif
 
-/* In the child, until its alarm: an answer of 2xx is all that is wanted. */
-static enum outcome post(struct arena *arena, const struct url *url, struct str ca, struct str body)
+/* The request and the answer, of which 2xx is all that is wanted. */
+static enum outcome exchange(struct way *way, struct arena *arena, const struct url *url, struct str body)
 {
 	const char *known = str_ends(url->path, "/v1/traces") ? "" : str_ends(url->path, "/") ? "v1/traces" : "/v1/traces";
-	struct way way = { connect_to(url, arena), NULL };
 	struct buf request = { .arena = arena };
 	char answer[MAX_ANSWER];
 	size_t n = 0;
 
-	if (way.fd < 0)
-		return way.fd == -2 ? NO_NAME : NO_CONNECTION;
-	if (str_is(url->scheme, "https")) {
-		enum outcome outcome = tls_open(&way, arena, url->hostname, ca);
-		if (outcome != SENT)
-			return outcome;
-	}
 	buf_addf(&request, "POST " FMT "%s HTTP/1.1\r\nHost: " FMT "\r\nUser-Agent: monocharm\r\nContent-Type: application/json\r\n"
 	         "Content-Length: %zu\r\nConnection: close\r\n\r\n", ARG(url->path), known, ARG(url->hosts), body.n);
 	buf_add(&request, body);
 	for (size_t at = 0; at < request.n; ) {
-		ptrdiff_t sent = way_send(&way, request.p + at, request.n - at);
+		ptrdiff_t sent = way_send(way, request.p + at, request.n - at);
 		if (sent <= 0)
 			break;   /* it may have answered before it had all */
 		at += (size_t)sent;
 	}
 	while (n < sizeof answer && !memchr(answer, '\n', n)) {
-		ptrdiff_t got = way_receive(&way, answer + n, sizeof answer - n);
+		ptrdiff_t got = way_receive(way, answer + n, sizeof answer - n);
 		if (got <= 0)
 			break;
 		n += (size_t)got;
@@ -265,23 +263,39 @@ static enum outcome post(struct arena *arena, const struct url *url, struct str 
 	return answer[9] == '2' ? SENT : REFUSED;
 }
 
+int telemetry_post(struct arena *arena, struct str text, struct str ca, struct str body)
+{
+	struct err err = { .arena = arena };
+	enum outcome outcome = SENT;
+	struct url url;
+	struct way way = { -1, NULL };
+
+	/* Juju gives its own collector's address as host and port. */
+	if (!str_contains(text, S("://")))
+		text = str_f(arena, "%s" FMT, ca.n ? "https://" : "http://", ARG(text));
+	if (url_split(arena, text, &url, &err) < 0 || !url.hostname.n || (!str_is(url.scheme, "http") && !str_is(url.scheme, "https")))
+		return NO_URL;
+	way.fd = connect_to(&url, arena);
+	if (way.fd < 0)
+		return way.fd == -2 ? NO_NAME : NO_CONNECTION;
+	if (str_is(url.scheme, "https"))
+		outcome = tls_open(&way, arena, url.hostname, ca);
+	if (outcome == SENT)
+		outcome = exchange(&way, arena, &url, body);
+	close(way.fd);
+	return outcome;
+}
+
 const char *telemetry_send(const struct dispatch *d, struct str url, struct str ca, bool failed)
 {
 	struct err err = { .arena = d->arena };
 	unsigned char random[TRACE_ID_BYTES + SPAN_ID_BYTES];
-	struct url parts;
 	struct str body;
 	pid_t child;
 	int status;
 
 	if (!d->trace || !url.n)
 		return NULL;
-	/* Juju gives its own collector's address as host and port. */
-	if (!str_contains(url, S("://")))
-		url = str_f(d->arena, "%s" FMT, ca.n ? "https://" : "http://", ARG(url));
-	if (url_split(d->arena, url, &parts, &err) < 0 || !parts.hostname.n ||
-	    (!str_is(parts.scheme, "http") && !str_is(parts.scheme, "https")))
-		return "the collector's URL is none";
 	if (crypto_random(random, sizeof random, &err) < 0)
 		return "there are no random bytes";
 	body = telemetry_body(d, failed, trace_now(), random);
@@ -292,11 +306,9 @@ const char *telemetry_send(const struct dispatch *d, struct str url, struct str 
 		sigprocmask(SIG_SETMASK, &none, NULL);
 		signal(SIGALRM, SIG_DFL);
 		alarm(TELEMETRY_SECONDS);
-		_exit(post(d->arena, &parts, ca, body));
+		_exit(telemetry_post(d->arena, url, ca, body));
 	}
 	if (child < 0 || waitpid(child, &status, 0) != child)
 		return "no process to send them";
-	if (!WIFEXITED(status) || WEXITSTATUS(status) >= N_OUTCOMES)
-		return "the collector is too slow";
-	return problems[WEXITSTATUS(status)];
+	return WIFEXITED(status) ? telemetry_problem(WEXITSTATUS(status)) : "the collector is too slow";
 }

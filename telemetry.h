@@ -13,4 +13,8 @@ struct str telemetry_body(const struct dispatch *, bool failed, int64_t now, con
  * dispatch has no trace; else what did not, for the log: no hook fails for that. */
 const char *telemetry_send(const struct dispatch *, struct str url, struct str ca, bool failed);
 
+/* The POST itself, for as long as it takes: 0, or the number of what did not go well. */
+int telemetry_post(struct arena *, struct str url, struct str ca, struct str body);
+const char *telemetry_problem(int number);   /* in words, for any number; NULL: nothing */
+
 #endif

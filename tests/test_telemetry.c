@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -90,37 +91,54 @@ static int collector(const char *answer, bool listens, pid_t *child)
 	return ntohs(address.sin_port);
 }
 
+/* Both ways: here, and in a child of its own. */
+static void outcome(struct dispatch *d, const char *answer, bool listens, const char *url, const char *ca, const char *want)
+{
+	for (int way = 0; way < 2; way++) {
+		pid_t child = -1;
+		int port = collector(answer, listens, &child);
+		struct str to = str_f(d->arena, url, port);
+		const char *got = way ? telemetry_send(d, to, str_of(ca), false) : telemetry_problem(telemetry_post(d->arena, to, str_of(ca), S("{}")));
+		CHECK(strcmp(got ? got : "", want) == 0, "%s: '%s', not '%s'", answer, got ? got : "", want);
+		if (strstr(want, "URL") || strstr(want, "name"))
+			kill(child, SIGKILL);   /* nobody came to it */
+		waitpid(child, NULL, 0);
+	}
+}
+
 static void outcomes(void)
 {
 	static const struct { const char *answer, *want; } answers[] = {
-		{ "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", NULL }, { "HTTP/1.0 204 No Content\r\n\r\n", NULL },
+		{ "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "" }, { "HTTP/1.0 204 No Content\r\n\r\n", "" },
 		{ "HTTP/1.1 302 Found\r\n\r\n", "the collector refused them" }, { "HTTP/1.1 503 no\r\n\r\n", "the collector refused them" },
 		{ "HTTP/1.1 2", "the collector did not answer" }, { "SSH-2.0-OpenSSH_9.9 200\r\n", "the collector did not answer" },
 		{ "", "the collector did not answer" },
 	};
+	static const char *const no_urls[] = { "mailto://a%d", "http://#%d", "http://[::1%d", "http://127.0.0.1:99999999%d" };
 	struct arena *a = arena_new();
 	struct charm charm = { .name = S("shop-k8s") };
 	struct trace trace;
 	struct dispatch d = made(a, &trace, &charm);
-	const char *got;
 	pid_t child;
-	int port;
+	const char *tls;
+	int port = collector("", true, &child);
 
-	for (size_t i = 0; i < LEN(answers); i++) {
-		port = collector(answers[i].answer, true, &child);
-		got = telemetry_send(&d, str_f(a, "http://127.0.0.1:%d/", port), NOSTR, false);
-		CHECK(strcmp(got ? got : "", answers[i].want ? answers[i].want : "") == 0, "%s: %s", answers[i].answer, got ? got : "sent");
-		waitpid(child, NULL, 0);
-	}
-	port = collector("", false, &child);
+	for (size_t i = 0; i < LEN(answers); i++)
+		outcome(&d, answers[i].answer, true, "http://127.0.0.1:%d/", NULL, answers[i].want);
+	outcome(&d, answers[0].answer, true, "127.0.0.1:%d", NULL, "");
+	outcome(&d, "", false, "http://127.0.0.1:%d", NULL, "the collector cannot be reached");
+	outcome(&d, "", false, "http://a b.invalid:%d", NULL, "the collector's name is not known");
+	for (size_t i = 0; i < LEN(no_urls); i++)
+		outcome(&d, "", true, no_urls[i], NULL, "the collector's URL is none");
+	/* with a CA the address alone means https, and this CA is none */
+	tls = telemetry_problem(telemetry_post(a, str_f(a, "127.0.0.1:%d", port), S("no certificate"), S("{}")));
+	CHECK(tls && (strcmp(tls, "the CA's certificate cannot be read") == 0 || strstr(tls, "without TLS")), "%s", tls ? tls : "sent");
+	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
-	got = telemetry_send(&d, str_f(a, "127.0.0.1:%d", port), NOSTR, false);
-	CHECK(got && strcmp(got, "the collector cannot be reached") == 0, "%s", got ? got : "sent");
-	got = telemetry_send(&d, S("mailto://a"), NOSTR, false);
-	CHECK(got && strcmp(got, "the collector's URL is none") == 0, "%s", got ? got : "sent");
 	CHECK(!telemetry_send(&d, NOSTR, NOSTR, false), "nobody is related");
 	d.trace = NULL;
 	CHECK(!telemetry_send(&d, S("http://127.0.0.1:1"), NOSTR, false), "nothing was traced");
+	CHECK(strcmp(telemetry_problem(1000), "the process that sends them failed") == 0, "a crash");
 	arena_free(a);
 }
 
