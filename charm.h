@@ -55,7 +55,7 @@ struct hook {
 	struct str workload;           /* the container of a pebble-* event */
 	struct str http_proxy, https_proxy, no_proxy;   /* JUJU_CHARM_*: NOSTR when empty */
 	struct str trace_url, trace_ca;                 /* JUJU_CHARM_TRACE_CONFIG_HTTP, _CA_CERT: NOSTR when empty */
-	struct str hostname, fqdn;     /* own; fqdn by decisions.md, small print */
+	struct str hostname, fqdn;     /* own; see hook_names */
 };
 bool hook_breaks(const struct hook *, int relation_id);      /* this very relation is going away */
 bool version_at_least(struct str version, int major, int minor, int patch);
