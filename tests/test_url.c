@@ -43,6 +43,7 @@ static const struct { const char *text; const char *parts[10]; } splits[] = {
 	{ "a://p%2Fw@h", { "a", "p%2Fw@h", "", "", "", "", "p%2Fw", NULL, "h", NULL } },
 	{ "a://x@y@h", { "a", "x@y@h", "", "", "", "", "x@y", NULL, "h", NULL } },
 	{ "sip:a;b", { "sip", "", "a", "b", "", "", NULL, NULL, NULL, NULL } },
+	{ "sip:;b", { "sip", "", "", "b", "", "", NULL, NULL, NULL, NULL } },
 	{ "tel:1;2;3", { "tel", "", "1", "2;3", "", "", NULL, NULL, NULL, NULL } },
 };
 
@@ -221,7 +222,89 @@ static const struct { const char *text, *any, *http; } normals[] = {
 	{ "ht tp://h", NULL, NULL },
 	{ "http://h/\x7f", "http://h/%7F", "http://h/%7F" },
 	{ "blob:http://h/", "blob:http://h/", NULL },
+	{ "http://18446744073709551616", NULL, NULL },
+	{ "http://0x10000000000000001", NULL, NULL },
+	{ "http://a\xe2\x81\xa0""b", "http://ab/", "http://ab/" },
+	{ "http://a\xef\xbb\xbf""b", "http://ab/", "http://ab/" },
+	{ "http://a\xef\xb8\x8f""b", "http://ab/", "http://ab/" },
+	{ "http://a\xef\xb8\x80""b", "http://ab/", "http://ab/" },
+	{ "http://a\xc2\xad""b.c", "http://ab.c/", "http://ab.c/" },
+	{ "http://\xef\xbc\x8e""a.b", "http://.a.b/", "http://.a.b/" },
+	{ "http://a\xef\xbd\xa1""b", "http://a.b/", "http://a.b/" },
+	{ "http://a\xe3\x80\x82""b", "http://a.b/", "http://a.b/" },
+	{ "http://\xef\xbc\xa1\xef\xbd\x9e", "http://a~/", "http://a~/" },
+	{ "http://08.1", NULL, NULL },
+	{ "http://0x.1", "http://0.0.0.1/", "http://0.0.0.1/" },
+	{ "http://1.2.3.0x", "http://1.2.3.0/", "http://1.2.3.0/" },
+	{ "http://1..2", NULL, NULL },
+	{ "http://.1", NULL, NULL },
+	{ "http://a.0xg", "http://a.0xg/", "http://a.0xg/" },
+	{ "http://a.0x1", NULL, NULL },
+	{ "redis://h\x7f", "redis://h%7F", NULL },
+	{ "http://h/\x01", "http://h/", "http://h/" },
+	{ "http://a\x01""b/", NULL, NULL },
+	{ "http://a%7fb", NULL, NULL },
+	{ "http://a%41b", "http://aab/", "http://aab/" },
+	{ "http://a%2fb", NULL, NULL },
+	{ "http://a%", NULL, NULL },
+	{ "http://h/%2e%2e%2f", "http://h/%2e%2e%2f", "http://h/%2e%2e%2f" },
+	{ "http://h/..%2e", "http://h/..%2e", "http://h/..%2e" },
+	{ "http://h/%2", "http://h/%2", "http://h/%2" },
+	{ "http://h/%2g", "http://h/%2g", "http://h/%2g" },
+	{ "http://xn--1ch.com", "http://xn--1ch.com/", "http://xn--1ch.com/" },
+	{ "http://xn--abc", NULL, NULL },
+	{ "http://xn--mnchen-3ya9", NULL, NULL },
+	{ "http://xn--zca", "http://xn--zca/", "http://xn--zca/" },
+	{ "http://[::1%25eth0]/", NULL, NULL },
+	{ "http://[v1.x]", NULL, NULL },
+	{ "http://[]", NULL, NULL },
+	{ "http://]", NULL, NULL },
+	{ "http://h:1:2", NULL, NULL },
+	{ "http://u@h:1@2", "http://u%40h:1@0.0.0.2/", "http://u%40h:1@0.0.0.2/" },
+	{ "http://[::1]:x", NULL, NULL },
+	{ "http://[::1]:", "http://[::1]/", "http://[::1]/" },
+	{ "http://[::1]:65536", NULL, NULL },
+	{ "http://[::1]a", NULL, NULL },
+	{ "http://[::ffff:0:0]", "http://[::ffff:0:0]/", "http://[::ffff:0:0]/" },
+	{ "http://[1:2:3:4:5:6:1.2.3.4]", "http://[1:2:3:4:5:6:102:304]/", "http://[1:2:3:4:5:6:102:304]/" },
+	{ "a://[1::2]:70000", NULL, NULL },
+	{ "x:a?b#c", "x:a?b#c", NULL },
+	{ "x:a#c?b", "x:a#c?b", NULL },
+	{ "x:/?", "x:/?", NULL },
+	{ "x://?", "x://?", NULL },
+	{ "x://h?a#b", "x://h?a#b", NULL },
+	{ "http://h?a?b", "http://h/?a?b", "http://h/?a?b" },
+	{ "ws://h", "ws://h/", NULL },
+	{ "wss://h:80", "wss://h:80/", NULL },
+	{ "http:\\\\h", "http://h/", "http://h/" },
+	{ "http:/\\h", "http://h/", "http://h/" },
+	{ "http:a/b", "http://a/b", "http://a/b" },
+	{ "file:/a", "file:///a", NULL },
+	{ "file://", "file:///", NULL },
+	{ "file:", "file:///", NULL },
+	{ "file:?x", "file:///?x", NULL },
+	{ "file:#x", "file:///#x", NULL },
+	{ "file://a:1", NULL, NULL },
+	{ "http://h/a/%2e", "http://h/a/", "http://h/a/" },
+	{ "http://h/a/.%2E", "http://h/", "http://h/" },
+	{ "http://h/.../b", "http://h/.../b", "http://h/.../b" },
+	{ "http://h/...", "http://h/...", "http://h/..." },
+	{ "http://h//", "http://h//", "http://h//" },
+	{ "http://h//../a", "http://h/a", "http://h/a" },
+	{ "http://h/a//..", "http://h/a/", "http://h/a/" },
+	{ "x://h//a", "x://h//a", NULL },
+	{ "x://h/..", "x://h/", NULL },
+	{ "x:/..", "x:/", NULL },
+	{ "x:/../..//a", "x:/.//a", NULL },
 };
+
+/* Capitals of every script that has them; the sum is that of Python's str.lower. */
+static const struct { uint32_t first, last; } scripts[] = {
+	{ 0x41, 0x5a }, { 0xc0, 0xde }, { 0x100, 0x12f }, { 0x139, 0x148 }, { 0x14a, 0x177 }, { 0x178, 0x17e }, { 0x1cd, 0x1dc }, { 0x1de, 0x1ef },
+	{ 0x1f8, 0x21f }, { 0x222, 0x233 }, { 0x386, 0x386 }, { 0x388, 0x3ab }, { 0x400, 0x481 }, { 0x48a, 0x52f }, { 0x531, 0x556 },
+	{ 0x1e00, 0x1e95 }, { 0x1ea0, 0x1eff }, { 0xff21, 0xff3a }, { 0x10400, 0x10427 },
+};
+enum { LOWER_SUM = 0xa49d1c0 };
 
 /* Several hosts in one URL: the first one's host and port; every port is checked. */
 static const struct { const char *text, *netloc, *host, *port; } several[] = {
@@ -310,6 +393,53 @@ static void check_normal(struct arena *a, const char *url, enum url_kind kind, c
 	      kind == URL_HTTP ? "http" : "any", ARG(rc == 0 ? got : S("an error")), want ? want : "an error");
 }
 
+static void put_code(struct buf *out, uint32_t code)
+{
+	char bytes[4] = { (char)(0xf0 | code >> 18), (char)(0x80 | (code >> 12 & 63)), (char)(0x80 | (code >> 6 & 63)), (char)(0x80 | (code & 63)) };
+
+	if (code < 0x80) {
+		buf_addc(out, (char)code);
+		return;
+	}
+	if (code < 0x800)
+		bytes[2] = (char)(0xc0 | code >> 6);
+	else if (code < 0x10000)
+		bytes[1] = (char)(0xe0 | code >> 12);
+	buf_add(out, str_sub((struct str){ bytes, 4 }, code < 0x800 ? 2 : code < 0x10000 ? 1 : 0, 4));
+}
+
+static void test_lower(struct arena *a)
+{
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i < LEN(scripts); i++)
+		for (uint32_t code = scripts[i].first; code <= scripts[i].last; code++) {
+			struct err err = { .arena = a };
+			struct buf b = { .arena = a };
+			struct url u;
+			size_t at = 0;
+
+			buf_adds(&b, "a://");
+			put_code(&b, code);
+			CHECK(url_split(a, buf_str(&b), &u, &err) == 0 && u.hostname.n > 0, "%x", (unsigned)code);
+			sum = sum * 31 + (uint32_t)utf8_next(u.hostname, &at);
+		}
+	CHECK(sum == LOWER_SUM, "%x", (unsigned)sum);
+}
+
+/* A label of n letters. */
+static bool label_taken(struct arena *a, size_t n)
+{
+	struct err err = { .arena = a };
+	struct buf b = { .arena = a };
+	struct str out;
+
+	buf_adds(&b, "http://");
+	for (size_t i = 0; i < n; i++)
+		buf_addc(&b, 'x');
+	return url_normalise(a, buf_str(&b), URL_ANY, &out, &err) == 0;
+}
+
 /* Longer than any URL, host name or label may be. */
 static void test_long(struct arena *a)
 {
@@ -361,6 +491,8 @@ int main(void)
 		CHECK(ip_address(str_of(hosts[i].host)) == hosts[i].address, "%s", hosts[i].host);
 	}
 	test_long(a);
+	test_lower(a);
+	CHECK(label_taken(a, 1023) && !label_taken(a, 1024), "the longest label");
 	arena_free(a);
 	return TEST_END();
 }
