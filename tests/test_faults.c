@@ -175,32 +175,16 @@ static bool no_memory(void)
 	return inject.armed && inject.kind == CALL_NOMEMORY && ++inject.count == inject.at;
 }
 
-#ifdef __GLIBC__
 void *__libc_malloc(size_t);
 void *__libc_realloc(void *, size_t);
-#define own_malloc __libc_malloc
-#define own_realloc __libc_realloc
-#else
-/* The program's own, under other names. */
-#define malloc own_malloc
-#define calloc own_calloc
-#define realloc own_realloc
-#define free own_free
-#include "../malloc.c"
-#undef malloc
-#undef calloc
-#undef realloc
-#undef free
-void free(void *p) { own_free(p); }
-#endif
 
-void *malloc(size_t n) { return no_memory() ? NULL : own_malloc(n); }
-void *realloc(void *p, size_t n) { return no_memory() ? NULL : own_realloc(p, n); }
+void *malloc(size_t n) { return no_memory() ? NULL : __libc_malloc(n); }
+void *realloc(void *p, size_t n) { return no_memory() ? NULL : __libc_realloc(p, n); }
 
 void *calloc(size_t count, size_t n)
 {
 	size_t size;
-	void *p = __builtin_mul_overflow(count, n, &size) || no_memory() ? NULL : own_malloc(size);
+	void *p = __builtin_mul_overflow(count, n, &size) || no_memory() ? NULL : __libc_malloc(size);
 
 	return p ? memset(p, 0, size) : NULL;
 }
