@@ -474,9 +474,12 @@ static int file_read_all(struct arena *a, int fd, size_t size, size_t max, struc
 int file_read(struct arena *a, const char *path, size_t max, struct str *content, bool *found, struct err *err)
 {
 	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC), rc = -1;
+	int fd, rc = -1;
 
 	*found = false;
+	do
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+	while (fd < 0 && errno == EINTR);   /* of a network's file system */
 	if (fd < 0)
 		return errno == ENOENT ? 0 : err_set(err, ERR_INPUT, "%s: %s", path, strerror(errno));
 	if (fstat(fd, &st) == 0) {
