@@ -5,7 +5,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-enum { MAX_LABEL = 63, MAX_HOST = 255, MAX_HTTP_URL = 2083, MAX_CODE_POINTS = 1024 };
+enum { MAX_HTTP_URL = 2083 /* characters */, MAX_CODE_POINTS = 1024 /* of a label */ };
 
 static bool is_alpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 

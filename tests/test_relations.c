@@ -21,6 +21,7 @@
  *     several_oauth, database_ready, tracing_ready, ingress_ready, proxied
  *     secret                  the names of all secret variables
  *     order                   some variables, in the order in which they are set: later ones win
+ *     origins                 variable: "db:1, the key, its databag's owner"
  *     migrates                are the variables ones that make migrations due?
  *     bags                    "db:1 app", "db:1 unit": keys and values; "" for a key that must not be; JSON is compared as JSON
  *     asked                   the secrets asked for: "field uri label"
@@ -341,6 +342,13 @@ static void check_world(struct world *w)
 		check_list(w, item, &w->asked, "asked");
 	if ((item = node_get(want, "secret")))
 		check_secret_names(w, item);
+	if ((item = node_get(want, "origins")))
+		NODE_EACH (o, item) {
+			const struct variable *v = env_find(&w->in.env, o->key);
+			struct str got = v ? str_f(w->a, FMT ", " FMT ", " FMT, ARG(v->origin.subject), ARG(v->origin.key), ARG(v->origin.of)) : NOSTR;
+
+			CHECK(str_eq(got, node_text(o)), "%s: " FMT " is of '" FMT "'", w->name, ARG(o->key), ARG(got));
+		}
 	if ((item = node_get(want, "order"))) {
 		const struct variable *before = w->in.env.v;
 
