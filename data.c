@@ -413,7 +413,7 @@ struct str buf_str(const struct buf *b)
 
 /* --- Errors --- */
 
-int err_set(struct err *err, enum err_kind kind, const char *fmt, ...)
+int (err_set)(struct err *err, enum err_kind kind, const char *fmt, ...)
 {
 	va_list args;
 
@@ -424,7 +424,7 @@ int err_set(struct err *err, enum err_kind kind, const char *fmt, ...)
 	return -1;
 }
 
-int err_wrap(struct err *err, const char *fmt, ...)
+int (err_wrap)(struct err *err, const char *fmt, ...)
 {
 	struct str context;
 	va_list args;

@@ -27,7 +27,7 @@ struct arena;
 struct arena *arena_new(void);
 void arena_free(struct arena *);
 /* Zeroed memory, aligned for any type. Never NULL: out of memory is one line on stderr and exit 1, which Juju retries. */
-void *arena_alloc(struct arena *, size_t size);
+void *arena_alloc(struct arena *, size_t size) __attribute__((returns_nonnull));
 /* Room for one more item in an array of `count` items of `size` bytes: the array, moved where it had to grow.
  * `items` is NULL at first; capacities are powers of two, so `count` alone tells when to grow. */
 void *arena_grow(struct arena *, void *items, size_t count, size_t size);
@@ -92,6 +92,10 @@ struct err { struct arena *arena; enum err_kind kind; const char *msg; };
 int err_set(struct err *, enum err_kind, const char *fmt, ...) PRINTF(3, 4);   /* returns -1 */
 int err_wrap(struct err *, const char *fmt, ...) PRINTF(2, 3);                 /* "fmt: msg"; returns -1 */
 void err_clear(struct err *);
+#ifdef __clang_analyzer__   /* which sees one file at a time, and so not what they return */
+#define err_set(...) ((err_set)(__VA_ARGS__), -1)
+#define err_wrap(...) ((err_wrap)(__VA_ARGS__), -1)
+#endif
 
 /* --- The tree. --- */
 enum node_kind { NODE_NULL, NODE_BOOL, NODE_INT, NODE_FLOAT, NODE_STRING, NODE_LIST, NODE_MAP };

@@ -378,11 +378,11 @@ static _Noreturn void run_watching(struct cli *cli)
 		cli_print(&line);
 		arena_free(again.arena);
 		while (files_age(cli) == age)
-			nanosleep(&(struct timespec){ .tv_nsec = 100 * 1000 * 1000 }, NULL);
+			nanosleep(&(struct timespec){ .tv_nsec = 100000000L }, NULL);
 		/* An editor may write in several steps: wait until it is done. */
 		while (age != files_age(cli)) {
 			age = files_age(cli);
-			nanosleep(&(struct timespec){ .tv_nsec = 50 * 1000 * 1000 }, NULL);
+			nanosleep(&(struct timespec){ .tv_nsec = 50000000L }, NULL);
 		}
 	}
 }
