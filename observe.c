@@ -94,8 +94,6 @@ static void ask_relation(struct observation *o, size_t i)
 		asks->units = ask_relation_units(juju, endpoint, r->id);
 	else if (needs_app(r, asks))
 		asks->app = ask_relation_app(juju, endpoint, r->id);
-	if (asks->reads & READ_MODEL)
-		asks->model = ask_relation_model(juju, endpoint, r->id);
 	if (asks->reads & READ_ADDRESS)
 		asks->network = ask_network(juju, endpoint, r->id);
 	if (asks->reads & READ_LOCAL_APP)
@@ -142,13 +140,6 @@ static int observe_relation(struct observation *o, size_t i)
 		if (!r->app.p && r->units.n)
 			r->app = str_sub(r->units.v[0], 0, (size_t)str_rfind(r->units.v[0], '/'));
 	}
-	/* relation-model-get came with Juju 3.6: where it fails the other side is in our model. */
-	if (asks->model && answer_kind(asks->model) == ANSWER_OK && answer_node(asks->model, &answer, o->err) == 0) {
-		struct str uuid = node_gets(answer, "uuid");
-
-		r->cross_model = uuid.n && !str_eq(uuid, o->s->hook.model_uuid);
-	}
-	err_clear(o->err);
 	if (asks->network && answer_kind(asks->network) == ANSWER_OK && answer_node(asks->network, &answer, o->err) == 0)
 		r->address = bind_address(answer);
 	err_clear(o->err);
@@ -188,13 +179,16 @@ static void ask_remote(struct observation *o, size_t i)
 {
 	struct relation *r = &o->s->relations[i];
 	struct relation_asks *asks = &o->asks[i];
+	size_t n = asks->reads & READ_FIRST_UNIT && r->units.n > 1 ? 1 : r->units.n;
 
 	if (asks->reads & READ_REMOTE_APP && r->app.p)
 		asks->remote_app = ask_databag(o->d->juju, r->endpoint->name, r->id, true, r->app);
+	if (asks->reads & READ_MODEL && relation_needs_model(r))
+		asks->model = ask_relation_model(o->d->juju, r->endpoint->name, r->id);
 	if (!(asks->reads & READ_REMOTE_UNITS))
 		return;
 	asks->remote_units = arena_alloc(o->s->arena, (r->units.n + 1) * sizeof *asks->remote_units);
-	for (size_t u = 0; u < r->units.n; u++)
+	for (size_t u = 0; u < n; u++)
 		asks->remote_units[u] = ask_databag(o->d->juju, r->endpoint->name, r->id, false, r->units.v[u]);
 }
 
@@ -202,9 +196,17 @@ static int observe_remote(struct observation *o, size_t i)
 {
 	struct relation *r = &o->s->relations[i];
 	struct relation_asks *asks = &o->asks[i];
+	struct node *answer;
 
 	if (databag(r, asks->remote_app, &r->remote_app, o->err) < 0)
 		return -1;
+	/* relation-model-get came with Juju 3.6: where it fails the other side is in our model. */
+	if (asks->model && answer_kind(asks->model) == ANSWER_OK && answer_node(asks->model, &answer, o->err) == 0) {
+		struct str uuid = node_gets(answer, "uuid");
+
+		r->cross_model = uuid.n && !str_eq(uuid, o->s->hook.model_uuid);
+	}
+	err_clear(o->err);
 	if (!asks->remote_units)
 		return 0;
 	r->remote_units = arena_alloc(o->s->arena, (r->units.n + 1) * sizeof *r->remote_units);
@@ -252,6 +254,25 @@ static int observe_config_secrets(struct observation *o, struct ask **asks)
 	return 0;
 }
 
+/* Asks again, without a label, for each secret that Juju would not give under its label: the label may still be that of a secret which the
+ * other side has since replaced. */
+static int ask_without_label(struct observation *o)
+{
+	struct snapshot *s = o->s;
+	bool asked = false;
+
+	for (size_t i = 0; i < s->n_relations; i++)
+		for (size_t k = 0; k < s->relations[i].n_secrets; k++) {
+			const struct secret *secret = &s->relations[i].secrets[k];
+
+			if (!secret->label.p || answer_kind(o->asks[i].secrets[k]) != ANSWER_FAILED)
+				continue;
+			o->asks[i].secrets[k] = ask_secret(o->d->juju, secret->uri, NOSTR, secret->refresh);
+			asked = true;
+		}
+	return asked ? juju_answers(o->d->juju, o->err) : 0;
+}
+
 static int observe_relation_secrets(struct observation *o)
 {
 	struct snapshot *s = o->s;
@@ -267,7 +288,7 @@ static int observe_relation_secrets(struct observation *o)
 			asked = true;
 		}
 	}
-	if (asked && juju_answers(o->d->juju, o->err) < 0)
+	if (asked && (juju_answers(o->d->juju, o->err) < 0 || ask_without_label(o) < 0))
 		return -1;
 	for (size_t i = 0; i < s->n_relations; i++)
 		for (size_t k = 0; k < s->relations[i].n_secrets; k++) {

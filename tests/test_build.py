@@ -7,21 +7,13 @@ import subprocess
 import sys
 import tempfile
 
+from checks import check, end
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = pathlib.Path(os.environ.get("BUILD", ROOT / "build"))
 DISPATCH = pathlib.Path(os.environ.get("DISPATCH", BUILD / "dispatch"))
 SOURCES = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "monocharm" / "sources"
 NOBODY = 65534
-passed = failed = 0
-
-
-def check(condition, what):
-    global passed, failed
-    if condition:
-        passed += 1
-    else:
-        failed += 1
-        print(f"FAILED: {what}")
 
 
 def run(command, cwd=ROOT, **env):
@@ -166,5 +158,4 @@ with tempfile.TemporaryDirectory() as temporary:
     where = test_reproducible(pathlib.Path(temporary) / "other")
     test_second_build(*where)
     test_refusals(pathlib.Path(temporary) / "refuse")
-print(f"{passed} passed, {failed} failed")
-sys.exit(failed != 0)
+sys.exit(end())

@@ -32,6 +32,8 @@ import tempfile
 
 import yaml
 
+import checks
+
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
 DISPATCH = os.environ.get("DISPATCH", str(pathlib.Path(os.environ.get("BUILD", ROOT / "build")) / "dispatch"))
@@ -54,16 +56,10 @@ IMAGES = {
 }
 CASE_KEYS = {"name", "framework", "generation", "requires", "options", "files", "event", "params", "state", "peer", "expect", "again", "why"}
 EXPECT_KEYS = {"status", "env", "environment", "bags", "commands", "files", "services", "ports", "log", "exit_code", "result", "failure"}
-passed = failed = 0
 
 
 def check(condition, case, what):
-    global passed, failed
-    if condition:
-        passed += 1
-    else:
-        failed += 1
-        print(f"{case['file']}: {case['name']}: {what}")
+    checks.check(condition, f"{case['file']}: {case['name']}: {what}")
 
 
 def charmcraft(case):
@@ -198,8 +194,7 @@ def main():
             with tempfile.TemporaryDirectory() as folder:
                 run(case, pathlib.Path(folder))
     print(f"{count} cases")
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed or not passed else 0
+    return checks.end()
 
 
 if __name__ == "__main__":

@@ -11,11 +11,11 @@ import subprocess
 import sys
 import tempfile
 import termios
-import time
+
+from checks import check, end
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DISPATCH = os.environ.get("DISPATCH", str(pathlib.Path(os.environ.get("BUILD", ROOT / "build")) / "dispatch"))
-passed = failed = 0
 
 CHARMCRAFT = """\
 name: shop
@@ -51,15 +51,6 @@ containers:
         services:
           flask: {override: replace, startup: enabled, command: '/bin/python3 -m gunicorn -c /flask/gunicorn.conf.py app:app -k [ sync ]', user: _daemon_}
 """
-
-
-def check(condition, what):
-    global passed, failed
-    if condition:
-        passed += 1
-    else:
-        failed += 1
-        print(f"FAILED: {what}")
 
 
 def run(*args, cwd=None, text=None, **env):
@@ -685,5 +676,4 @@ with tempfile.TemporaryDirectory() as scratch:
     for test in (test_help, test_wrong_use, test_run, test_relate, test_hook, test_plan, test_env, test_explain, test_graph, test_manual, test_terminal, test_watch, test_real_pebble, test_deeds, test_masks, test_origins, test_snapshot):
         if len(sys.argv) < 2 or sys.argv[1] in test.__name__:
             test()
-print(f"{passed} passed, {failed} failed")
-sys.exit(1 if failed or not passed else 0)
+sys.exit(end())

@@ -16,6 +16,8 @@ import tempfile
 
 import yaml
 
+from checks import check, end
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DISPATCH = os.environ.get("DISPATCH", str(pathlib.Path(os.environ.get("BUILD", ROOT / "build")) / "dispatch"))
 PROMTOOL = shutil.which("promtool")
@@ -53,17 +55,6 @@ FIRING = {
                     ('jvm_memory_used_bytes{area="heap"}', "95x120", None), ('jvm_memory_max_bytes{area="heap"}', "100x120", "SpringBootHeapFull"),
                     ("jvm_gc_pause_seconds_sum", "0+30x120", "SpringBootCollectionSlow"), ("hikaricp_connections_pending", "2x120", "SpringBootThreadsShort")],
 }
-passed = failed = 0
-
-
-def check(condition, what):
-    global passed, failed
-    if condition:
-        passed += 1
-    else:
-        failed += 1
-        print("FAIL", what)
-    return condition
 
 
 def run(folder, framework, generation, leader=True, unit=0):
@@ -232,8 +223,7 @@ def main():
                 check_grafana(folder, framework, leader["grafana-dashboard"])
                 check_loki(framework, leader["logging"])
                 check(not follower["grafana-dashboard"].get("local_app_data") and not follower["logging"].get("local_app_data"), f"{framework}: a follower writes nothing")
-    print(f"{passed} passed, {failed} failed")
-    return failed != 0
+    return end()
 
 
 if __name__ == "__main__":

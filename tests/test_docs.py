@@ -10,19 +10,11 @@ import subprocess
 import sys
 import tempfile
 
+from checks import check, end
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DISPATCH = pathlib.Path(os.environ.get("DISPATCH", pathlib.Path(os.environ.get("BUILD", ROOT / "build")) / "dispatch")).resolve()
 MARK = "=== end of a command: "
-passed = failed = 0
-
-
-def check(condition, what):
-    global passed, failed
-    if condition:
-        passed += 1
-    else:
-        failed += 1
-        print(f"FAILED: {what}")
 
 
 def commands(page):
@@ -83,5 +75,4 @@ linked = set(re.findall(r"\]\(([^)#]*)\)", (ROOT / "docs" / "README.md").read_te
 for page in pages:
     if ROOT / "docs" in page.parents and page.name != "README.md":
         check(str(page.relative_to(ROOT / "docs")) in linked, f"docs/README.md does not link {page.relative_to(ROOT / 'docs')}")
-print(f"{passed} passed, {failed} failed")
-sys.exit(1 if failed or not passed else 0)
+sys.exit(end())

@@ -8,20 +8,12 @@ import subprocess
 import sys
 import tempfile
 
+from checks import check, end
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
 DISPATCH = os.environ.get("DISPATCH", str(ROOT / "build" / "dispatch"))
 FRAMEWORKS = ("flask", "django", "fastapi", "go", "expressjs", "spring-boot")
-passed = failed = 0
-
-
-def check(condition, what):
-    global passed, failed
-    if condition:
-        passed += 1
-    else:
-        failed += 1
-        print(f"FAILED: {what}")
 
 
 def run(*command, **more):
@@ -76,8 +68,7 @@ def main():
         test_charm(name)
         test_sources(name)
     check({folder.name for folder in EXAMPLES.iterdir() if (folder / "state.yaml").exists()} == set(FRAMEWORKS), "an example that nobody tests")
-    print(f"{passed} passed, {failed} failed")
-    return failed > 0
+    return end()
 
 
 if __name__ == "__main__":

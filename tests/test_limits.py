@@ -8,22 +8,14 @@ import sys
 import tempfile
 import threading
 
+from checks import check, end
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = pathlib.Path(os.environ.get("BUILD", ROOT / "build"))
 DISPATCH = os.environ.get("DISPATCH", str(BUILD / "dispatch"))
 GIB = 1 << 30
 MEMORY = 256 << 20     # bytes: the largest limit is 32 MiB, and what a growing buffer leaves behind is given back only at the end
-passed = failed = refused = 0
-
-
-def check(condition, what):
-    global passed, failed
-    if condition:
-        passed += 1
-    else:
-        failed += 1
-        print("FAIL", what)
-    return condition
+refused = 0
 
 
 def run(what, folder, args, env, says):
@@ -127,8 +119,7 @@ def main():
         replies(pathlib.Path(folder))
         texts(pathlib.Path(folder))
     print(f"{refused} inputs refused")
-    print(f"{passed} passed, {failed} failed")
-    return failed > 0
+    return end()
 
 
 if __name__ == "__main__":

@@ -21,21 +21,13 @@ import types
 import urllib.error
 import urllib.request
 
+from checks import check, end
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DISPATCH = os.environ.get("DISPATCH", str(ROOT / "build" / "dispatch"))
 DEADLINE = 60      # seconds, for what takes far less
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 CONF = "gunicorn.conf.py"
-passed = failed = 0
-
-
-def check(condition, what):
-    global passed, failed
-    if condition:
-        passed += 1
-    else:
-        failed += 1
-        print(f"FAILED: {what}")
 
 
 # --- What a hook pushes. ---
@@ -597,8 +589,7 @@ def main():
     for test in (test_gunicorn_module, test_check_config, test_gunicorn, test_gunicorn_failures, test_gunicorn_traced, test_uvicorn,
                  test_uvicorn_module, test_uvicorn_filter, test_django):
         test()
-    print(f"{passed} passed, {failed} failed")
-    return failed > 0
+    return end()
 
 
 if __name__ == "__main__":

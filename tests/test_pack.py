@@ -20,24 +20,16 @@ import zipfile
 
 import yaml
 
+from checks import check, end
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DISPATCH = os.path.abspath(os.environ.get("DISPATCH", ROOT / "build" / "dispatch"))
 FRAMEWORKS = ["flask", "django", "fastapi", "go", "expressjs", "spring-boot"]
 ARCH = {"x86_64": "amd64", "aarch64": "arm64", "ppc64le": "ppc64el", "s390x": "s390x", "riscv64": "riscv64"}[os.uname().machine]
 NAMED = ("flask", "django")   # their first generation's container has their name
-passed = failed = 0
 skipped = []
 temporary = tempfile.TemporaryDirectory()
 TMP = pathlib.Path(temporary.name)
-
-
-def check(condition, what):
-    global passed, failed
-    if condition:
-        passed += 1
-    else:
-        failed += 1
-        print("FAILED:", what)
 
 
 def run(*args, cwd=None, **more):
@@ -791,8 +783,7 @@ def main():
     for what in sorted(set(skipped)):
         print(f"not tried here: {what}")
     temporary.cleanup()
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
+    return end()
 
 
 sys.exit(main())

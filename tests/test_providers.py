@@ -19,6 +19,8 @@ import ops
 import ops.testing
 from dpcharmlibs.interfaces import RequirerCommonModel, ResourceProviderEventHandler, ResourceProviderModel, ResourceRequestedEvent, ValkeyResponseModel
 
+from checks import check, end
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DISPATCH = os.environ.get("DISPATCH", str(pathlib.Path(os.environ.get("BUILD", ROOT / "build")) / "dispatch"))
 MODEL = str(uuid.UUID(int=1))
@@ -27,16 +29,6 @@ INTERFACES = {
     "ingress": "ingress", "postgresql": "postgresql_client", "mysql": "mysql_client", "mongodb": "mongodb_client", "valkey": "valkey_client",
     "s3": "s3", "rabbitmq": "rabbitmq", "tracing": "tracing", "openfga": "openfga", "oidc": "oauth", "http-proxy": "http_proxy",
 }
-passed = failed = 0
-
-
-def check(condition, what):
-    global passed, failed
-    if condition:
-        passed += 1
-    else:
-        failed += 1
-        print(f"FAILED: {what}")
 
 
 # --- Our side: dispatch on its simulator. ---
@@ -236,5 +228,4 @@ def test_ingress():
 if __name__ == "__main__":
     for test in (test_databases, test_valkey, test_followers, test_plain, test_oauth, test_tracing, test_http_proxy, test_ingress):
         test()
-    print(f"{passed} passed, {failed} failed")
-    sys.exit(failed > 0)
+    sys.exit(end())

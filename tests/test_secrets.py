@@ -11,6 +11,8 @@ import sys
 import tempfile
 import time
 
+from checks import check, end
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = pathlib.Path(os.environ.get("BUILD", ROOT / "build"))
 DISPATCH = os.environ.get("DISPATCH", str(BUILD / "dispatch"))
@@ -22,17 +24,7 @@ EVENTS = {
     "migration": ["config-changed", "rotate-secret-key"],
     "everything": ["config-changed", "secret-changed", "rotate-secret-key", "postgresql-relation-broken", "openfga-relation-broken"],
 }
-passed = failed = searched = children = 0
-
-
-def check(condition, what):
-    global passed, failed
-    if condition:
-        passed += 1
-    else:
-        failed += 1
-        print("FAIL", what)
-    return condition
+searched = children = 0
 
 
 def search(what, text):
@@ -140,8 +132,7 @@ def main():
         guards(folder)
         worlds(folder)
     print(f"{searched} texts and {children} children searched for secrets")
-    print(f"{passed} passed, {failed} failed")
-    return failed > 0
+    return end()
 
 
 if __name__ == "__main__":

@@ -11,20 +11,11 @@ import sys
 import tempfile
 import threading
 
+from checks import check, end
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = pathlib.Path(os.environ.get("BUILD", ROOT / "build"))
 DISPATCH = os.environ.get("DISPATCH", str(BUILD / "dispatch"))
-passed = failed = 0
-
-
-def check(condition, what):
-    global passed, failed
-    if condition:
-        passed += 1
-    else:
-        failed += 1
-        print("FAIL", what)
-    return condition
 
 
 class Collector(http.server.ThreadingHTTPServer):
@@ -216,8 +207,7 @@ def main():
         check_http(helper)
         check_https(helper, folder)
         check_hook(folder)
-    print(f"{passed} passed, {failed} failed")
-    return failed != 0
+    return end()
 
 
 if __name__ == "__main__":
