@@ -184,7 +184,7 @@ static int number_read(struct cursor *in, uint64_t *number)
 
 	if (in->n == 0)
 		return 0;
-	if (in->p[0] < 0x80) {
+	if (in->p[0] < 0x80) {   /* NOLINT(clang-analyzer-core.NullDereference): p is NULL only where n is 0 */
 		*number = in->p[0];
 		bytes = 0;
 	} else {

@@ -540,7 +540,7 @@ struct run {
 /* A piece is at most what a stream reads at once, which is far less than is kept. */
 static void output_add(struct buf *output, struct str piece)
 {
-	if (output->n + piece.n > 2 * MAX_EXEC_OUTPUT) {
+	if (output->n + piece.n > (size_t)2 * MAX_EXEC_OUTPUT) {
 		size_t keep = MAX_EXEC_OUTPUT - piece.n;
 		memmove(output->p, output->p + output->n - keep, keep);
 		output->n = keep;
