@@ -8,7 +8,6 @@ table's row changed. A mutant that does not compile, or compiles to the very sam
 tests/survivors names with a reason ("file.c | kind | the line as it was # reason") are shown with it. build.sh gives the commands in the
 environment: COMPILE, LINK, LINK_LIBS."""
 import concurrent.futures
-import hashlib
 import os
 import pathlib
 import random
@@ -152,15 +151,16 @@ class Bench:
                               stderr=subprocess.DEVNULL).returncode == 0
 
     def object(self, file, text, out):
-        source = out.parent / f"src-{file}"
-        source.write_text(text)
-        done = subprocess.run([*self.compile, "-w", "-iquote", str(ROOT), "-c", str(source), "-o", str(out)], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        return done.returncode == 0
+        """Compiled in its own folder, so that no path differs."""
+        (out.parent / file).write_text(text)
+        return subprocess.run([*self.compile, "-w", "-iquote", str(ROOT), "-c", file, "-o", str(out)], cwd=out.parent, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL).returncode == 0
 
-    def code(self, path):
-        """Only what would run or be read: not the debugging information, where line and text differ anyway."""
-        out = subprocess.run(["objcopy", "--strip-debug", str(path), "/dev/stdout"], stdout=subprocess.PIPE).stdout
-        return hashlib.sha256(out).hexdigest()
+    def code(self, file, out):
+        """What the optimiser makes of it, without the sanitizers, which write down lines and columns."""
+        command = [word for word in self.compile if not word.startswith("-fsanitize")]
+        subprocess.run([*command, "-O2", "-w", "-iquote", str(ROOT), "-c", file, "-o", str(out)], cwd=out.parent, check=True)
+        return out.read_bytes()
 
     def run(self, command, limit):
         """Does it succeed, in time?"""
@@ -222,9 +222,12 @@ def main():
         text = texts[name]
         with tempfile.TemporaryDirectory() as temporary:
             where = pathlib.Path(temporary)
-            if name not in plain and bench.object(name, text, where / "plain.o"):
-                plain[name] = bench.code(where / "plain.o")
-            if not bench.object(name, text[:begin] + replacement + text[end:], where / "mutant.o") or bench.code(where / "mutant.o") == plain.get(name):
+            if name not in plain:
+                (where / name).write_text(text)
+                plain[name] = bench.code(name, where / "code.o")
+            if not bench.object(name, text[:begin] + replacement + text[end:], where / "mutant.o"):
+                return None
+            if bench.code(name, where / "code.o") == plain[name]:
                 return None
             return mutant, bench.caught_by(name, where / "mutant.o", where)
 
