@@ -127,7 +127,7 @@ static void spring_finish(const struct snapshot *snapshot, const struct settings
 		if (!settings->metrics_path_empty)
 			spring_metrics_path(env, settings->metrics_path, settings->metrics_path_origin);
 	}
-	(void)integrations;
+	(void)integrations;   /* what it needs of them is in env already */
 	if (!env_find(env, S("OTEL_EXPORTER_OTLP_ENDPOINT")))
 		for (size_t i = 0; i < LEN(exporters); i++)
 			spring_put(env, exporters[i], S("none"), rule);

@@ -490,6 +490,7 @@ static void around(struct world *w, struct str what)
 		env_put(&w->integrations.env, S("FLASK_BASE_URL"), S("http://override"), (struct origin){ .kind = ORIGIN_RELATION })->secret = true;
 	} else if (str_is(what, "tracing")) {
 		w->integrations.tracing_ready = true;
+		env_put(&w->integrations.env, S("OTEL_EXPORTER_OTLP_ENDPOINT"), S("http://tempo:4318"), (struct origin){ .kind = ORIGIN_RELATION });
 	} else if (str_is(what, "json")) {
 		w->charm.paas.json_logging = true;
 	} else if (str_is(what, "pythonpath")) {
