@@ -260,6 +260,7 @@ static struct node **index_slot(const struct key_index *ix, struct str key)
 
 	for (size_t k = 0; k < key.n; k++)
 		hash = (hash ^ (unsigned char)key.p[k]) * 1099511628211u;
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): slot is NULL only where size is 0 */
 	for (i = (hash ^ hash >> 32) & (ix->size - 1); ix->slot[i] && !str_eq(ix->slot[i]->key, key); )
 		i = (i + 1) & (ix->size - 1);
 	return &ix->slot[i];

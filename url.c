@@ -98,7 +98,7 @@ static struct str ipv6_text(struct arena *a, const unsigned char bytes[16])
 	unsigned group[8];
 	int best = -1, longest = 1;
 
-	for (int i = 0; i < 8; i++)
+	for (size_t i = 0; i < 8; i++)
 		group[i] = (unsigned)bytes[2 * i] << 8 | bytes[2 * i + 1];
 	for (int i = 0; i < 8; i++) {
 		int run = 0;
