@@ -1010,7 +1010,7 @@ sbom() {
 	say "$BUILD/sbom.spdx.json"
 }
 
-libgcc_linked() { link "$BUILD/$KIND/traced" "${OBJECTS[@]}" -Wl,--trace | grep -q 'libgcc\.a.*\.o'; }
+libgcc_linked() { link "$BUILD/$KIND/traced" "${OBJECTS[@]}" -Wl,-t,-t | grep 'libgcc\.a.*\.o' >/dev/null; }
 
 # The pages of the reference that dispatch prints itself.
 docs() {

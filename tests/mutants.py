@@ -141,7 +141,7 @@ class Bench:
 
     def members(self, name):
         """Which of our objects a test program takes in: only these can matter to it."""
-        out = subprocess.run([*self.linker, str(self.folder / f"tests.{name}.o"), str(self.folder / "parts.a"), *self.libs, "-o", os.devnull, "-Wl,--trace"],
+        out = subprocess.run([*self.linker, str(self.folder / f"tests.{name}.o"), str(self.folder / "parts.a"), *self.libs, "-o", os.devnull, "-Wl,-t,-t"],
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         return set(re.findall(r"parts\.a[():]+([\w.]+)\.o", out.stdout))
 
