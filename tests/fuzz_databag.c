@@ -53,8 +53,10 @@ static void decide_all(struct arena *a, struct str text, const char *framework, 
 	struct wanted w = { .arena = a, .env.arena = a };
 
 	s.hook = (struct hook){ .app = S("shop"), .unit = S("shop/0"), .model = S("m"), .model_uuid = S("u"), .juju_version = S("3.6.4"), .fqdn = S("f") };
-	for (size_t i = 0; i < N; i++) {
+	/* All of them first: what a row is for depends on the others. */
+	for (size_t i = 0; i < N; i++)
 		points[i] = (struct endpoint){ .name = str_of(endpoints[i].name), .interface = str_of(endpoints[i].interface), .limit = 1 };
+	for (size_t i = 0; i < N; i++) {
 		units[i] = (struct bag){ S("x/0"), node_new(a, NODE_MAP) };
 		relations[i] = (struct relation){ .endpoint = &points[i], .integration = integration_of(&charm, &points[i]), .id = (int)i, .app = S("x"),
 		                                  .remote_app = node_new(a, NODE_MAP), .local_app = leader ? node_new(a, NODE_MAP) : NULL,
