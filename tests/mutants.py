@@ -1,12 +1,13 @@
 """Changes our own code mechanically, one place at a time, and sees whether a test notices.
 
-    mutants.py FOLDER COUNT [FILE.c...]
+    mutants.py FOLDER PLAIN COUNT [FILE.c...]
 
-FOLDER holds the objects, the test programs and the program itself as build.sh made them (with ASan and UBSan). COUNT places are drawn with a
+FOLDER holds the objects and the test programs as build.sh made them, with ASan and UBSan; PLAIN the same without, for the program itself, which
+the scripts run often. COUNT places are drawn with a
 fixed seed from all files, or from those named. Kinds: a comparison turned, a constant moved, a statement dropped, a condition negated, a
 table's row changed. A mutant that does not compile, or compiles to the very same code, is none: another is drawn. Survivors that
 tests/survivors names with a reason ("file.c | kind | the line as it was # reason") are shown with it. build.sh gives the commands in the
-environment: COMPILE, LINK, LINK_LIBS."""
+environment: COMPILE, LINK, LINK_LIBS, PLAIN_LIBS."""
 import concurrent.futures
 import os
 import pathlib
@@ -23,7 +24,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 WANTED = 95.0
 SEED = 20240607
-SLOW = 8        # seconds of CPU time: tests that take more on the unchanged program do not take part
+SLOW = 60       # seconds of CPU time: tests that take more on the unchanged program do not take part
 PATIENCE = 300  # seconds that one of them may take then, however busy the machine is
 NOT_OF_THE_PROGRAM = {"test_build", "test_sbom"}
 
@@ -107,11 +108,11 @@ def describe(text, kind, begin, end, replacement):
 
 class Bench:
     """The folder of objects, and how to make and try a mutant."""
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, folder, plain):
+        self.folder, self.plain = folder, plain
         self.compile = shlex.split(os.environ["COMPILE"])
         self.linker = shlex.split(os.environ["LINK"])
-        self.libs = shlex.split(os.environ["LINK_LIBS"])
+        self.libs, self.plain_libs = shlex.split(os.environ["LINK_LIBS"]), shlex.split(os.environ["PLAIN_LIBS"])
         self.scripts = {t.stem: t for t in sorted(ROOT.glob("tests/test_*.py")) if t.stem not in NOT_OF_THE_PROGRAM}
         self.took = {}
         for name in [t.stem for t in sorted(ROOT.glob("tests/test_*.c"))] + list(self.scripts):
@@ -124,7 +125,7 @@ class Bench:
             print(f"{name} does not take part: it does not compile", flush=True)
             return
         began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
-        good = self.run(self.command(name, self.folder), PATIENCE)
+        good = self.run(self.command(name, self.plain if name in self.scripts else self.folder), PATIENCE)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         if not good:
             print(f"{name} does not take part: it fails as it is", flush=True)
@@ -181,8 +182,10 @@ class Bench:
     def caught_by(self, file, path, folder):
         """The name of the test that notices, or None. The file's own test comes first, then the quick ones; each has ten times its usual time."""
         stem = file.removesuffix(".c")
-        objects = [str(path)] if stem == "main" else [str(self.folder / "main.o"), str(path)]
-        program = self.link(objects, folder / "dispatch")
+        code = str(folder / "code.o")
+        objects = [code] if stem == "main" else [str(self.plain / "main.o"), code]
+        program = subprocess.run([self.linker[0], *objects, str(self.plain / "parts.a"), *self.plain_libs, "-o", str(folder / "dispatch")],
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
         for name in sorted(self.took, key=lambda name: (name != f"test_{stem}", self.took[name])):
             if name in self.scripts:
                 if not program:
@@ -208,8 +211,8 @@ def survivors():
 
 
 def main():
-    folder, count, files = pathlib.Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
-    bench = Bench(folder)
+    folder, plain_folder, count, files = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4:]
+    bench = Bench(folder, plain_folder)
     texts = {f.name: f.read_text() for f in sorted(ROOT.glob("*.c"))}
     pool = [(name, *c) for name, text in texts.items() if not files or name in files for c in candidates(text)]
     random.Random(SEED).shuffle(pool)
