@@ -87,7 +87,8 @@ fetch_from_mirror() {
 			left=()
 			for line in "${wanted[@]}"; do
 				read -r hash file <<<"$line"
-				dir=$(awk -v RS= -v want=" $hash " 'index($0, want) && match($0, /\nDirectory: [^\n]*/) {
+				# By its name: not every list has SHA-256. The download is checked.
+				dir=$(awk -v RS= -v want=" $file" 'index($0 "\n", want "\n") && match($0, /\nDirectory: [^\n]*/) {
 					print substr($0, RSTART + 12, RLENGTH - 12); exit }' "$root/sources")
 				if [ -n "$dir" ] && download "$mirror" "$dir" "$file" "$hash"; then continue; fi
 				left+=("$line")
@@ -132,8 +133,7 @@ private_apt() {
 	shift
 	# Run as ourselves: the sandbox user cannot read a cache below a home folder.
 	"$command" -o Dir::Etc::SourceList="$root/sources.list" -o Dir::Etc::SourceParts=- -o Dir::State::Lists="$root/lists" \
-		-o Dir::Cache="$root/cache" -o Acquire::Languages=none -o APT::Sandbox::User= -o APT::Update::Pre-Invoke::= -o APT::Update::Post-Invoke::= \
-		-o Acquire::IndexTargets::deb-src::DEP-11::DefaultEnabled=false "$@"
+		-o Dir::Cache="$root/cache" -o Acquire::Languages=none -o APT::Sandbox::User= "$@"
 }
 
 # download MIRROR FOLDER FILE HASH: by apt's own helper, which knows the machine's proxies.
