@@ -444,6 +444,9 @@ void err_clear(struct err *err)
 
 /* --- Files of this machine --- */
 
+/* What ENXIO means here: a socket cannot be opened, and a pipe or a device shall not be read. */
+static const char not_regular[] = "not a regular file";
+
 static int file_read_all(struct arena *a, int fd, size_t size, size_t max, struct str *content)
 {
 	struct buf b = { .arena = a };
@@ -471,32 +474,45 @@ static int file_read_all(struct arena *a, int fd, size_t size, size_t max, struc
 	return 0;
 }
 
-int file_read(struct arena *a, const char *path, size_t max, struct str *content, bool *found, struct err *err)
+static int path_read(struct arena *a, const char *path, size_t max, bool streams, struct str *content, bool *found, struct err *err)
 {
+	/* Nobody may ever write to a pipe: opening one must not wait for that. */
+	int fd, rc = -1, flags = O_RDONLY | O_CLOEXEC | (streams ? 0 : O_NONBLOCK);
 	struct stat st;
-	int fd, rc = -1;
 
 	*found = false;
 	do
-		fd = open(path, O_RDONLY | O_CLOEXEC);
+		fd = open(path, flags);
 	while (fd < 0 && errno == EINTR);   /* of a network's file system */
 	if (fd < 0)
-		return errno == ENOENT ? 0 : err_set(err, ERR_INPUT, "%s: %s", path, strerror(errno));
+		return errno == ENOENT ? 0 : err_set(err, ERR_INPUT, "%s: %s", path, errno == ENXIO ? not_regular : strerror(errno));
 	if (fstat(fd, &st) == 0) {
 		if (S_ISDIR(st.st_mode))
 			errno = EISDIR;
 		else if (S_ISREG(st.st_mode) && (uint64_t)st.st_size > max)
 			errno = EFBIG;
+		else if (!S_ISREG(st.st_mode) && !streams)
+			errno = ENXIO;
 		else
 			rc = file_read_all(a, fd, S_ISREG(st.st_mode) ? (size_t)st.st_size : 4095, max, content);
 	}
 	if (rc < 0 && errno == EFBIG)
 		err_set(err, ERR_INPUT, "%s: more than %zu bytes", path, max);
 	else if (rc < 0)
-		err_set(err, ERR_INPUT, "%s: %s", path, strerror(errno));
+		err_set(err, ERR_INPUT, "%s: %s", path, errno == ENXIO ? not_regular : strerror(errno));
 	close(fd);
 	*found = rc == 0;
 	return rc;
+}
+
+int file_read(struct arena *a, const char *path, size_t max, struct str *content, bool *found, struct err *err)
+{
+	return path_read(a, path, max, false, content, found, err);
+}
+
+int input_read(struct arena *a, const char *path, size_t max, struct str *content, bool *found, struct err *err)
+{
+	return path_read(a, path, max, true, content, found, err);
 }
 
 int file_write(struct arena *a, const char *path, struct str content, unsigned mode, struct err *err)

@@ -160,8 +160,10 @@ void yaml_write(struct buf *, const struct node *);
 struct str float_repr(struct arena *, struct str digits);
 
 /* --- Files of this machine. --- */
-/* A whole file; *found false (and 0) when there is none. ERR_INPUT if unreadable or over `max` bytes. */
+/* A whole file; *found false (and 0) when there is none. ERR_INPUT if unreadable, over `max` bytes, or not a regular file. */
 int file_read(struct arena *, const char *path, size_t max, struct str *content, bool *found, struct err *);
+/* The same, but a pipe or a terminal, too, up to its end: for what a user names. */
+int input_read(struct arena *, const char *path, size_t max, struct str *content, bool *found, struct err *);
 /* Writes through a temporary name in the same folder and a rename: never half a file. mode as in chmod. */
 int file_write(struct arena *, const char *path, struct str content, unsigned mode, struct err *);
 

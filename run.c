@@ -28,7 +28,7 @@ static int read_state(struct world *w, struct str *text)
 
 	if (strcmp(w->state, "-") == 0)
 		w->state = "/dev/stdin";
-	if (file_read(w->arena, w->state, MAX_FILE, text, &found, err) < 0)
+	if (input_read(w->arena, w->state, MAX_FILE, text, &found, err) < 0)
 		return cli_fail(w->cli, "%s", err->msg);
 	return found ? 0 : cli_fail(w->cli, "%s: no such file; --state names the state file", w->state);
 }
@@ -283,7 +283,7 @@ static int run_script(struct world *w, struct output *out)
 	bool found;
 	int rc = 0;
 
-	if (file_read(w->arena, name, MAX_FILE, &text, &found, err) < 0)
+	if (input_read(w->arena, name, MAX_FILE, &text, &found, err) < 0)
 		return cli_fail(w->cli, "%s", err->msg);
 	if (!found)
 		return cli_fail(w->cli, "%s: no such file", name);

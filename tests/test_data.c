@@ -2,6 +2,9 @@
 #include "test.h"
 
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 static struct arena *a;
@@ -249,6 +252,35 @@ static void yaml(void)
 	CHECK(str_contains(buf_str(&out), S("s: 'yes'\n")) && str_contains(buf_str(&out), S("i: 3\n")), FMT, ARG(buf_str(&out)));
 }
 
+/* Pipes and sockets: reading one would wait for whoever may never write. */
+static void streams(const char *folder)
+{
+	struct err err = { .arena = a };
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct str content, want, path = str_f(a, "%s/stream", folder);
+	int ends[2], fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	bool found;
+
+	CHECK(mkfifo(path.p, 0600) == 0, "mkfifo");
+	alarm(20);
+	want = str_f(a, FMT ": not a regular file", ARG(path));
+	CHECK(file_read(a, path.p, 10, &content, &found, &err) < 0 && !found && err.kind == ERR_INPUT, "a pipe is no file");
+	CHECK_STR(str_of(err.msg), want);
+	alarm(0);
+	unlink(path.p);
+	memcpy(address.sun_path, path.p, path.n);
+	CHECK(bind(fd, (struct sockaddr *)&address, sizeof address) == 0, "bind");
+	CHECK(file_read(a, path.p, 10, &content, &found, &err) < 0 && !found && err.kind == ERR_INPUT, "a socket is no file");
+	CHECK_STR(str_of(err.msg), want);
+	unlink(path.p);
+	close(fd);
+	CHECK(pipe(ends) == 0 && write(ends[1], "abc", 3) == 3, "pipe");
+	close(ends[1]);
+	CHECK(input_read(a, str_f(a, "/dev/fd/%d", ends[0]).p, 3, &content, &found, &err) == 0 && found, "%s", err.msg);
+	CHECK_STR(content, S("abc"));
+	close(ends[0]);
+}
+
 static void files(void)
 {
 	struct err err = { .arena = a };
@@ -268,7 +300,12 @@ static void files(void)
 	CHECK_STR(content, S("0123456789"));
 	CHECK(file_read(a, path, 9, &content, &found, &err) < 0 && err.kind == ERR_INPUT && !found, "one byte too many");
 	CHECK(file_read(a, folder, 10, &content, &found, &err) < 0, "a folder is no file");
-	CHECK(file_read(a, "/dev/zero", 1000, &content, &found, &err) < 0, "an endless file");
+	CHECK(file_read(a, "/dev/null", 1000, &content, &found, &err) < 0 && !found, "a device is no file");
+	CHECK_STR(str_of(err.msg), S("/dev/null: not a regular file"));
+	CHECK(input_read(a, "/dev/null", 1000, &content, &found, &err) == 0 && found && content.n == 0, "a device may be named");
+	CHECK(input_read(a, "/dev/zero", 1000, &content, &found, &err) < 0 && !found, "an endless file");
+	CHECK_STR(str_of(err.msg), S("/dev/zero: more than 1000 bytes"));
+	streams(folder);
 	CHECK(file_write(a, str_f(a, "%s/none/f", folder).p, S("x"), 0644, &err) < 0, "no such folder");
 	CHECK(file_write(a, path, S(""), 0600, &err) == 0 && file_read(a, path, 9, &content, &found, &err) == 0 && found && content.n == 0,
 	      "replaced by an empty one");

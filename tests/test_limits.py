@@ -109,6 +109,15 @@ def texts(folder):
     shutil.copytree(ROOT / "tests/stage", large)
     os.truncate(large / "metadata.yaml", GIB)
     run("a metadata.yaml of 1 GiB", large, [], hook(), "bytes")
+    # Nobody ever writes to these pipes.
+    for name, args in (("metadata.yaml", []), ("config.yaml", []), ("actions.yaml", []), ("charmcraft.yaml", ["expand"]), ("paas-config.yaml", ["check"])):
+        charm = folder / f"pipe-{name}"
+        shutil.copytree(ROOT / "tests/stage", charm)
+        (charm / name).unlink(missing_ok=True)
+        os.mkfifo(charm / name)
+        if args == ["check"]:
+            (charm / "charmcraft.yaml").write_text("name: shop\ntype: charm\nbase: ubuntu@26.04\nplatforms: {amd64: }\nextensions: [flask-framework]\n")
+        run(f"a pipe as {name}", charm, args, {} if args else hook(), f"{name}: not a regular file")
     state = folder / "state.yaml"
     state.write_text(bomb)
     run("a billion laughs as a state file", ROOT / "tests/stage", ["run", "config-changed", "--charm", ".", "--state", str(state)], {}, "too many values")
