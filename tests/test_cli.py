@@ -514,7 +514,7 @@ def test_real_pebble():
         (folder / "state.yaml").write_text("relations:\n  - {endpoint: secret-storage, local_app_data: {go_secret_key: k}}\n")
         server = pebble(folder / "pebble.socket", requests)
         args = ["run", "config-changed", "update-status", "--state", str(folder / "state.yaml"), "--real-pebble", str(folder / "pebble.socket")]
-        out = right("a real Pebble", args, "Unit     Workload     Message\nshop/0*  active", "  go  active", "APP_BASE_URL", "Nothing to do")
+        right("a real Pebble", args, "Unit     Workload     Message\nshop/0*  active", "  go  active", "APP_BASE_URL", "Nothing to do")
         check(("POST", "/v1/layers") in requests and requests.count(("POST", "/v1/services")) == 1, f"requests {requests}")
         server.shutdown()
         server.server_close()
@@ -575,7 +575,6 @@ containers:
         right("bad data", ["plan", "config-changed", "--relate", "ingress", *after], "log\n", "blocked: Invalid ingress relation data.")
 
         # Of a file only the lines that differ.
-        text = (pathlib.Path(folder) / "after.yaml").read_text()
         conf = json.loads(right("state", ["run", "stop", "--output", "json", *after]))
         lines = conf["containers"][0]["files"]["/flask/gunicorn.conf.py"].split("\n")
         for extra, place in (("first", 0), ("second", 3), ("third", 4), ("last", 9)):

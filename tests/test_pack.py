@@ -5,7 +5,6 @@ in a user namespace); what could not be tried is said before the last line."""
 import contextlib
 import glob
 import hashlib
-import io
 import json
 import os
 import pathlib
