@@ -8,10 +8,11 @@ fixed seed from all files, or from those named. Kinds: a comparison turned, a co
 table's row changed. A mutant that does not compile, or compiles to the very same code, is none: another is drawn. Survivors that
 tests/survivors names with a reason ("file.c | kind | the line as it was # reason") are shown with it. build.sh gives the commands in the
 environment: COMPILE, LINK, LINK_LIBS, PLAIN_LIBS."""
+import collections
 import concurrent.futures
+import hashlib
 import os
 import pathlib
-import random
 import re
 import resource
 import shlex
@@ -104,6 +105,16 @@ def describe(text, kind, begin, end, replacement):
     line = text.count("\n", 0, begin) + 1
     before = text.splitlines()[line - 1].strip()
     return line, before, f"{text[begin:end].splitlines()[0].strip()[:50]} -> {replacement.splitlines()[0][:50]}"
+
+
+def ranked(name, text):
+    """[(rank, file, kind, from, to, replacement)] of a file."""
+    seen, found = collections.Counter(), []
+    for kind, begin, end, replacement in candidates(text):
+        what = (name, kind, text[text.rfind("\n", 0, begin) + 1:text.find("\n", begin)].strip(), text[begin:end], replacement)
+        found.append((hashlib.sha256(repr((SEED, *what, seen[what])).encode()).digest(), name, kind, begin, end, replacement))
+        seen[what] += 1
+    return found
 
 
 class Bench:
@@ -214,9 +225,10 @@ def main():
     folder, plain_folder, count, files = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4:]
     bench = Bench(folder, plain_folder)
     texts = {f.name: f.read_text() for f in sorted(ROOT.glob("*.c"))}
-    pool = [(name, *c) for name, text in texts.items() if not files or name in files for c in candidates(text)]
-    random.Random(SEED).shuffle(pool)
-    print(f"{len(pool)} places in {len(files) or len(texts)} files; {count} are drawn with the seed {SEED}", flush=True)
+    pool = [mutant for _, *mutant in sorted(r for name, text in texts.items() if not files or name in files for r in ranked(name, text))]
+    skip = int(os.environ.get("SKIP", "0"))
+    print(f"{len(pool)} places in {len(files) or len(texts)} files; {count} are drawn with the seed {SEED}" + (f", after {skip}" if skip else ""),
+          flush=True)
     named, plain = survivors(), {}
     results = []
 
@@ -235,7 +247,7 @@ def main():
             return mutant, bench.caught_by(name, where / "mutant.o", where)
 
     with concurrent.futures.ThreadPoolExecutor(int(os.environ.get("JOBS", "2"))) as workers:
-        waiting, pool = iter(pool), None
+        waiting = iter(pool[skip:])
         running = {workers.submit(judge, m) for m, _ in zip(waiting, range(count))}
         while running:
             done, running = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
