@@ -19,7 +19,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { DEADLINE = 60000 };   /* ms that one call may take */
+enum {
+	DEADLINE = 60000,   /* ms that one call may take */
+	AT_ONCE  = 4,       /* tools that run side by side: Juju's own are large */
+};
 
 struct link {
 	struct carrier carrier;      /* first: a carrier is our link */
@@ -321,82 +324,161 @@ static const char *tool_wait(pid_t pid, int64_t deadline, int *status)
 	}
 }
 
-static int tool_run(struct link *l, struct tool_call *call, struct err *err)
+/* A tool at work; out and errors are -1 once they have ended, file is NULL while the place is free. */
+struct running {
+	struct tool_call *call;
+	const char   *file;
+	pid_t         pid;
+	int           in, out, errors;   /* our ends of its pipes */
+	int64_t       deadline;
+	size_t        sent;              /* of the call's input */
+	struct buf    output, message;
+};
+
+/* NULL, or why it could not be started. */
+static const char *running_start(struct link *l, struct running *r, const char *file, struct tool_call *call)
 {
-	const char *file = tool_find(l->arena, l->agent.path, call->argv[0]), *why = NULL;
-	int64_t deadline = clock_ms() + call_ms(&l->agent);
-	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, errors[2] = { -1, -1 }, status = 0, rc;
-	struct buf output = { .arena = l->arena }, message = { .arena = l->arena };
-	size_t sent = 0;
-	pid_t pid = -1;
+	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, errors[2] = { -1, -1 }, rc;
 
+	*r = (struct running){ .call = call, .file = file, .pid = -1, .deadline = clock_ms() + call_ms(&l->agent),
+		.output.arena = l->arena, .message.arena = l->arena };
 	call->started = l->trace ? trace_now() : 0;
-	if (!file) {
-		call->code = 1;
-		call->message = S("ERROR not found on PATH");
-		return 0;
-	}
 	if ((call->input.n && pipe_open(in, 1) < 0) || pipe_open(out, 0) < 0 || pipe_open(errors, 0) < 0) {
-		why = strerror(errno);
-		goto end;
-	}
-	rc = tool_spawn(file, call, in[0], out[1], errors[1], &pid);
-	if (rc) {
-		pid = -1;
-		why = strerror(rc);
-		goto end;
+		rc = errno;
+	} else {
+		rc = tool_spawn(file, call, in[0], out[1], errors[1], &r->pid);
+		if (rc)
+			r->pid = -1;
 	}
 	shut(&in[0]);
 	shut(&out[1]);
 	shut(&errors[1]);
-	while (out[0] >= 0 || errors[0] >= 0) {
-		struct pollfd p[] = { { out[0], POLLIN, 0 }, { errors[0], POLLIN, 0 }, { in[1], POLLOUT, 0 } };
+	r->in = in[1];
+	r->out = out[0];
+	r->errors = errors[0];
+	return rc ? strerror(rc) : NULL;
+}
 
-		rc = poll(p, LEN(p), left_ms(deadline));   /* which passes over what is closed */
-		if (rc == 0 || (rc < 0 && errno != EINTR)) {
-			why = rc == 0 ? "no answer in time" : strerror(errno);
-			goto end;
-		}
-		if (rc < 0)
-			continue;
-		if (p[2].revents) {
-			ssize_t wrote = write(in[1], call->input.p + sent, call->input.n - sent);
+/* Moves what can be moved, as poll found it; NULL, or why the tool is given up. */
+static const char *running_move(struct running *r, const struct pollfd p[3])
+{
+	if (p[2].revents) {
+		ssize_t wrote = write(r->in, r->call->input.p + r->sent, r->call->input.n - r->sent);
 
-			if (wrote > 0)
-				sent += (size_t)wrote;
-			if (sent == call->input.n || (wrote < 0 && !passing(errno)))
-				shut(&in[1]);   /* all said, or the tool does not want to hear the rest */
-		}
-		if ((p[0].revents && pipe_read(&out[0], &output) < 0) || (p[1].revents && pipe_read(&errors[0], &message) < 0)) {
-			why = "its output is too long";
-			goto end;
-		}
+		if (wrote > 0)
+			r->sent += (size_t)wrote;
+		if (r->sent == r->call->input.n || (wrote < 0 && !passing(errno)))
+			shut(&r->in);   /* all said, or the tool does not want to hear the rest */
 	}
-	shut(&in[1]);
-	why = tool_wait(pid, deadline, &status);
-	if (!why)
-		pid = -1;
-end:
-	if (pid > 0) {
-		kill(pid, SIGKILL);
-		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-			;
-	}
-	shut(&in[0]);
-	shut(&in[1]);
-	shut(&out[0]);
-	shut(&out[1]);
-	shut(&errors[0]);
-	shut(&errors[1]);
+	if ((p[0].revents && pipe_read(&r->out, &r->output) < 0) || (p[1].revents && pipe_read(&r->errors, &r->message) < 0))
+		return "its output is too long";
+	return left_ms(r->deadline) == 0 ? "no answer in time" : NULL;
+}
+
+/* The end of a tool that has closed its output. NULL, or why it is not waited for any longer. */
+static const char *running_end(struct link *l, struct running *r)
+{
+	struct tool_call *call = r->call;
+	const char *why;
+	int status;
+
+	shut(&r->in);
+	why = tool_wait(r->pid, r->deadline, &status);
 	if (why)
-		return broken(l, err, str_c(l->arena, str_f(l->arena, "hook tool %s: %s", call->argv[0], why)));
+		return why;
+	r->file = NULL;
 	call->code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-	call->output = buf_str(&output);
-	call->message = buf_str(&message);
+	call->output = buf_str(&r->output);
+	call->message = buf_str(&r->message);
 	if (!WIFEXITED(status))
 		call->message = str_f(l->arena, "ERROR ended by signal %d", WTERMSIG(status));
 	call->ended = l->trace ? trace_now() : 0;
-	return 0;
+	return NULL;
+}
+
+static void running_kill(struct running *r)
+{
+	if (r->pid > 0) {
+		kill(r->pid, SIGKILL);
+		while (waitpid(r->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	shut(&r->in);
+	shut(&r->out);
+	shut(&r->errors);
+}
+
+/* Waits until some of the tools can go on, and lets them. NULL, or why one is given up, and which. */
+static const char *running_poll(struct link *l, struct running *all, size_t n, struct running **which)
+{
+	struct pollfd p[3 * AT_ONCE];
+	int64_t deadline = INT64_MAX;
+	const char *why;
+
+	for (size_t i = 0; i < n; i++) {
+		struct running *r = &all[i];
+
+		/* poll passes over what is closed. */
+		p[3 * i] = (struct pollfd){ r->file ? r->out : -1, POLLIN, 0 };
+		p[3 * i + 1] = (struct pollfd){ r->file ? r->errors : -1, POLLIN, 0 };
+		p[3 * i + 2] = (struct pollfd){ r->file ? r->in : -1, POLLOUT, 0 };
+		if (r->file && r->deadline < deadline) {
+			deadline = r->deadline;
+			*which = r;
+		}
+	}
+	if (poll(p, 3 * n, left_ms(deadline)) < 0)
+		return errno == EINTR ? NULL : strerror(errno);
+	for (size_t i = 0; i < n; i++) {
+		struct running *r = &all[i];
+
+		if (!r->file)
+			continue;
+		why = running_move(r, &p[3 * i]);
+		if (!why && r->out < 0 && r->errors < 0)
+			why = running_end(l, r);
+		if (why) {
+			*which = r;
+			return why;
+		}
+	}
+	return NULL;
+}
+
+/* A few tools at work at a time: most of what a tool takes is its own start. */
+static int tools_run(struct link *l, struct tool_call *calls, size_t n, struct err *err)
+{
+	struct running all[AT_ONCE] = { 0 }, *which = NULL;
+	size_t next = 0, busy = 0;
+	const char *why = NULL;
+
+	do {
+		busy = 0;
+		for (size_t i = 0; i < AT_ONCE && !why; i++) {
+			while (!all[i].file && next < n) {
+				struct tool_call *call = &calls[next++];
+				const char *file = tool_find(l->arena, l->agent.path, call->argv[0]);
+
+				if (file) {
+					which = &all[i];
+					why = running_start(l, which, file, call);
+				} else {
+					call->code = 1;
+					call->message = S("ERROR not found on PATH");
+				}
+			}
+			busy += all[i].file != NULL;
+		}
+		if (!why && busy)
+			why = running_poll(l, all, AT_ONCE, &which);
+	} while (!why && busy);
+	if (!why)
+		return 0;
+	broken(l, err, str_c(l->arena, str_f(l->arena, "hook tool %s: %s", which->call->argv[0], why)));
+	for (size_t i = 0; i < AT_ONCE; i++)
+		if (all[i].file)
+			running_kill(&all[i]);
+	return -1;
 }
 
 /* --- The carrier --- */
@@ -440,10 +522,7 @@ static int link_run(struct carrier *c, struct tool_call *calls, size_t n, struct
 			err_clear(err);
 		}
 	}
-	for (size_t i = 0; i < n; i++)
-		if (tool_run(l, &calls[i], err) < 0)
-			return -1;
-	return 0;
+	return tools_run(l, calls, n, err);
 }
 
 static void link_close(struct carrier *c)

@@ -20,16 +20,14 @@ static int set_status(struct dispatch *d, struct snapshot *now, const struct sna
 	if (!str_eq(now->unit_status.name, status.name) || !str_eq(now->unit_status.message, status.message)) {
 		log_event(d, LOG_INFO, str_f(d->arena, "status is " FMT "%s" FMT, ARG(status.name), status.message.n ? ": " : "",
 		                             ARG(status.message)));
-		if (juju_status_set(d->juju, false, status.name, status.message, err) < 0)
-			return -1;
+		juju_status_set(d->juju, false, status.name, status.message);
 		now->unit_status = status;
 	}
-	if (!s->leader || (str_eq(now->app_status.name, status.name) && str_eq(now->app_status.message, status.message)))
-		return 0;
-	if (juju_status_set(d->juju, true, status.name, status.message, err) < 0)
-		return -1;
-	now->app_status = status;
-	return 0;
+	if (s->leader && !(str_eq(now->app_status.name, status.name) && str_eq(now->app_status.message, status.message))) {
+		juju_status_set(d->juju, true, status.name, status.message);
+		now->app_status = status;
+	}
+	return juju_flush(d->juju, err);
 }
 
 /* The keys of a databag that are not as wanted: their values, "" for one that goes. NULL: none. */
@@ -52,28 +50,34 @@ static struct node *bag_difference(struct arena *a, const struct bag_wanted *bag
 	return changes->count ? changes : NULL;
 }
 
-static int apply_bags(struct dispatch *d, const struct snapshot *s, const struct wanted *w, bool port_open, struct err *err)
+static void tell_bags(struct dispatch *d, const struct snapshot *s, const struct wanted *w, bool port_open)
 {
 	for (size_t i = 0; i < w->n_bags; i++) {
 		const struct bag_wanted *bag = &w->bags[i];
 		const struct relation *r = bag->relation;
 		struct node *changes = bag->application && !s->leader ? NULL : bag_difference(d->arena, bag, port_open);
 
-		if (changes && juju_relation_set(d->juju, r->endpoint->name, r->id, bag->application, changes, err) < 0)
-			return err_wrap(err, FMT ":%d", ARG(r->endpoint->name), r->id);
+		if (changes)
+			juju_relation_set(d->juju, r->endpoint->name, r->id, bag->application, changes);
 	}
-	return 0;
 }
 
-/* Exactly this port: missing, it is opened; any other that is open is closed. */
+/* Exactly this port: missing, it is opened; any other that is open is closed, and before: the port may lie in a range. */
 static int apply_port(struct dispatch *d, const struct snapshot *s, int port, struct err *err)
 {
 	struct str wanted = str_f(d->arena, "%d/tcp", port);
+	bool closed = false;
 
 	for (size_t i = 0; i < s->ports.n; i++)
-		if (!str_eq(s->ports.v[i], wanted) && juju_port(d->juju, false, s->ports.v[i], err) < 0)
-			return -1;
-	return strs_has(&s->ports, wanted) ? 0 : juju_port(d->juju, true, wanted, err);
+		if (!str_eq(s->ports.v[i], wanted)) {
+			juju_port(d->juju, false, s->ports.v[i]);
+			closed = true;
+		}
+	if (closed && juju_flush(d->juju, err) < 0)
+		return -1;
+	if (!strs_has(&s->ports, wanted))
+		juju_port(d->juju, true, wanted);
+	return 0;
 }
 
 /* --- Apply: the workload --- */
@@ -215,7 +219,7 @@ static int apply_steps(struct dispatch *d, const struct snapshot *s, struct snap
 }
 
 /* create-superuser: the only command whose output is an answer. */
-static int apply_action(struct dispatch *d, struct wanted *w, struct err *err)
+static void apply_action(struct dispatch *d, struct wanted *w, struct err *err)
 {
 	struct exec_result result;
 
@@ -228,8 +232,9 @@ static int apply_action(struct dispatch *d, struct wanted *w, struct err *err)
 		}
 	}
 	if (w->action_failure.p)
-		return juju_action_fail(d->juju, w->action_failure, err);
-	return w->action_results ? juju_action_set(d->juju, w->action_results, err) : 0;
+		juju_action_fail(d->juju, w->action_failure);
+	else if (w->action_results)
+		juju_action_set(d->juju, w->action_results);
 }
 
 int apply(struct dispatch *d, const struct snapshot *s, struct wanted *w, struct err *err)
@@ -244,9 +249,12 @@ int apply(struct dispatch *d, const struct snapshot *s, struct wanted *w, struct
 		return -1;
 	ready = w->set_port && status_active(status);
 	open = ready || strs_has(&s->ports, str_f(d->arena, "%d/tcp", w->port));
-	if ((ready && apply_port(d, s, w->port, err) < 0) || apply_bags(d, s, w, open, err) < 0)
+	if (ready && apply_port(d, s, w->port, err) < 0)
 		return -1;
-	if (apply_action(d, w, err) < 0)
+	tell_bags(d, s, w, open);
+	apply_action(d, w, err);
+	/* The status waits until Juju has taken the rest. */
+	if (juju_flush(d->juju, err) < 0)
 		return -1;
 	return w->keep_status ? 0 : set_status(d, &now, s, status, err);
 }

@@ -20,6 +20,11 @@ struct ask {
 	bool             answered;
 };
 struct line { enum log_level level; struct str text; };
+struct write {
+	struct tool_call   call;
+	struct str         what;     /* names it in an error */
+	const struct node *hidden;   /* a map whose values no error shows; NULL: nothing is hidden */
+};
 struct juju {
 	struct arena   *arena;
 	struct carrier *carrier;
@@ -28,6 +33,8 @@ struct juju {
 	size_t          n_asks;
 	struct line    *lines;   /* logged and not yet sent */
 	size_t          n_lines;
+	struct write   *writes;  /* told and not yet sent */
+	size_t          n_writes;
 };
 
 struct juju *juju_new(struct arena *a, struct carrier *carrier, struct trace *trace)
@@ -397,33 +404,41 @@ static struct tool_call line_call(struct juju *j, const struct line *line)
 	return (struct tool_call){ .argv = argv };
 }
 
-/* Sends what was logged, and with the last line `call` (NULL: none). Lines have an order, and the agent takes calls that travel together
- * in any order: so each line waits for the one before it. A line that Juju refuses is lost; it says nothing about the hook. */
-static int send_with_lines(struct juju *j, struct tool_call *call, struct err *err)
+/* A write that was refused, as an error. */
+static int refused(struct juju *j, const struct write *w, struct str message, struct err *err)
 {
-	size_t n = j->n_lines;
-	int rc = 0;
+	struct str told = words(j->arena, message);
 
-	j->n_lines = 0;
-	for (size_t i = 0; i < n && rc == 0; i++) {
-		struct tool_call both[2] = { line_call(j, &j->lines[i]) };
-
-		if (call && i + 1 == n) {
-			both[1] = *call;
-			rc = carry(j, both, 2, err);
-			*call = both[1];
-		} else {
-			rc = carry(j, both, 1, err);
-		}
-	}
-	if (n == 0 && call)
-		rc = carry(j, call, 1, err);
-	return rc;
+	NODE_EACH(item, w->hidden)
+		if (node_text(item).n >= SHORTEST_SECRET && str_contains(message, node_text(item)))
+			told = S("refused, with words that show a value");
+	return err_set(err, ERR_RETRY, FMT ": " FMT, ARG(w->what), ARG(told));
 }
 
+/* Lines have an order, and the agent takes calls that travel together in any order: so each line waits for the one before it, and the
+ * writes travel with the last. A line that Juju refuses is lost; it says nothing about the hook. */
 int juju_flush(struct juju *j, struct err *err)
 {
-	return send_with_lines(j, NULL, err);
+	size_t n = j->n_writes, n_lines = j->n_lines, first = n_lines > 0;
+	struct tool_call *calls = arena_alloc(j->arena, (first + n) * sizeof *calls);
+
+	j->n_lines = j->n_writes = 0;
+	for (size_t i = 0; i + 1 < n_lines; i++) {
+		struct tool_call line = line_call(j, &j->lines[i]);
+
+		if (carry(j, &line, 1, err) < 0)
+			return -1;
+	}
+	if (first)
+		calls[0] = line_call(j, &j->lines[n_lines - 1]);
+	for (size_t i = 0; i < n; i++)
+		calls[first + i] = j->writes[i].call;
+	if (first + n && carry(j, calls, first + n, err) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if (calls[first + i].code != 0)
+			return refused(j, &j->writes[i], calls[first + i].message, err);
+	return 0;
 }
 
 static void line_add(struct juju *j, enum log_level level, struct str text)
@@ -450,20 +465,10 @@ void juju_log(struct juju *j, enum log_level level, const char *fmt, ...)
 	} while (text.n);
 }
 
-/* A write. `what` names it in an error, and none of the values of `hidden` (a map, or NULL) shows there. */
-static int tell(struct juju *j, struct str what, struct tool_call *call, const struct node *hidden, struct err *err)
+static void tell(struct juju *j, struct str what, struct tool_call call, const struct node *hidden)
 {
-	struct str message;
-
-	if (send_with_lines(j, call, err) < 0)
-		return -1;
-	if (call->code == 0)
-		return 0;
-	message = words(j->arena, call->message);
-	NODE_EACH(item, hidden)
-		if (node_text(item).n >= SHORTEST_SECRET && str_contains(call->message, node_text(item)))
-			message = S("refused, with words that show a value");
-	return err_set(err, ERR_RETRY, FMT ": " FMT, ARG(what), ARG(message));
+	j->writes = arena_grow(j->arena, j->writes, j->n_writes, sizeof *j->writes);
+	j->writes[j->n_writes++] = (struct write){ call, what, hidden };
 }
 
 static struct tool_call call_of(struct juju *j, const char *tool, ...)
@@ -477,19 +482,19 @@ static struct tool_call call_of(struct juju *j, const char *tool, ...)
 	return call;
 }
 
-int juju_status_set(struct juju *j, bool application, struct str name, struct str message, struct err *err)
+void juju_status_set(struct juju *j, bool application, struct str name, struct str message)
 {
 	struct tool_call call = call_of(j, "status-set", application ? "--application=True" : "--application=False",
 	                                str_c(j->arena, name), "--", str_c(j->arena, cut(message, MAX_ARGUMENT)), NULL);
 
-	return tell(j, S("status-set"), &call, NULL, err);
+	tell(j, S("status-set"), call, NULL);
 }
 
-int juju_port(struct juju *j, bool open, struct str port, struct err *err)
+void juju_port(struct juju *j, bool open, struct str port)
 {
 	struct tool_call call = call_of(j, open ? "open-port" : "close-port", str_c(j->arena, port), NULL);
 
-	return tell(j, str_f(j->arena, "%s " FMT, call.argv[0], ARG(port)), &call, NULL, err);
+	tell(j, str_f(j->arena, "%s " FMT, call.argv[0], ARG(port)), call, NULL);
 }
 
 /* One character of UTF-8 off the front of a text; U+FFFD for a byte that starts none. */
@@ -535,7 +540,7 @@ static void quote(struct buf *b, struct str text)
 	buf_addc(b, '"');
 }
 
-int juju_relation_set(struct juju *j, struct str endpoint, int id, bool application, const struct node *map, struct err *err)
+void juju_relation_set(struct juju *j, struct str endpoint, int id, bool application, const struct node *map)
 {
 	const char *ref = relation_ref(j, endpoint, id);
 	struct tool_call call = application ? call_of(j, "relation-set", "-r", ref, "--app", "--file", "-", NULL)
@@ -543,7 +548,7 @@ int juju_relation_set(struct juju *j, struct str endpoint, int id, bool applicat
 	struct buf b = { .arena = j->arena };
 
 	if (map->count == 0)
-		return 0;
+		return;
 	NODE_EACH(item, map) {
 		buf_adds(&b, item == map->child ? "{" : ", ");
 		quote(&b, item->key);
@@ -552,28 +557,28 @@ int juju_relation_set(struct juju *j, struct str endpoint, int id, bool applicat
 	}
 	buf_adds(&b, "}");
 	call.input = buf_str(&b);
-	return tell(j, str_f(j->arena, "relation-set -r %s", ref), &call, map, err);
+	tell(j, str_f(j->arena, "relation-set -r %s", ref), call, map);
 }
 
 /* Juju's action-set takes results as arguments alone, without a file or stdin. Over the socket these are no process's arguments; where the
  * tools run as executables, a result that is a secret (a new password) shows in the tool's argv to root for the time it runs. */
-int juju_action_set(struct juju *j, const struct node *results, struct err *err)
+void juju_action_set(struct juju *j, const struct node *results)
 {
 	const char **argv = arena_alloc(j->arena, (results->count + 2) * sizeof *argv);
 	struct tool_call call = { .argv = argv };
 	size_t n = 0;
 
 	if (results->count == 0)
-		return 0;
+		return;
 	argv[n++] = "action-set";
 	NODE_EACH(item, results)
 		argv[n++] = str_c(j->arena, cut(str_f(j->arena, FMT "=" FMT, ARG(item->key), ARG(node_text(item))), MAX_ARGUMENT));
-	return tell(j, S("action-set"), &call, results, err);
+	tell(j, S("action-set"), call, results);
 }
 
-int juju_action_fail(struct juju *j, struct str message, struct err *err)
+void juju_action_fail(struct juju *j, struct str message)
 {
 	struct tool_call call = call_of(j, "action-fail", "--", str_c(j->arena, cut(message, MAX_ARGUMENT)), NULL);
 
-	return tell(j, S("action-fail"), &call, NULL, err);
+	tell(j, S("action-fail"), call, NULL);
 }

@@ -67,15 +67,17 @@ int answer_bool(struct ask *, bool *, struct err *);
 int answer_ids(struct ask *, int **ids, size_t *n, struct err *);        /* ascending */
 int answer_units(struct ask *, struct strs *, struct err *);             /* by unit number */
 
-/* --- Writing: at once, in order. ERR_RETRY with the tool's words (never the values) when refused. --- */
-int juju_status_set(struct juju *, bool application, struct str name, struct str message, struct err *);
-int juju_relation_set(struct juju *, struct str endpoint, int id, bool application, const struct node *map, struct err *);  /* "" deletes a key */
-int juju_port(struct juju *, bool open, struct str port, struct err *);  /* "8000/tcp" */
-int juju_action_set(struct juju *, const struct node *results, struct err *);  /* a flat map of strings */
-int juju_action_fail(struct juju *, struct str message, struct err *);
+/* --- Writing: tell first, as much as has no order among itself; then juju_flush sends everything told in one go. --- */
+void juju_status_set(struct juju *, bool application, struct str name, struct str message);
+void juju_relation_set(struct juju *, struct str endpoint, int id, bool application, const struct node *map);  /* "" deletes a key */
+void juju_port(struct juju *, bool open, struct str port);             /* "8000/tcp" */
+void juju_action_set(struct juju *, const struct node *results);       /* a flat map of strings */
+void juju_action_fail(struct juju *, struct str message);
 enum log_level { LOG_INFO, LOG_WARNING, LOG_ERROR };
-/* Longer ones than Juju takes are sent in pieces. Log lines wait for the next write or juju_flush, so that a quiet hook's lines cost one round trip at most. */
+/* Lines arrive in their order. Longer ones than Juju takes are sent in pieces. */
 void juju_log(struct juju *, enum log_level, const char *fmt, ...) PRINTF(3, 4);
+/* Sends what was logged and told. ERR_RETRY with the words of the tool that refused (the first that was told; never the values), or as
+ * juju_answers; nothing is sent twice. Maps and results must live until then. */
 int juju_flush(struct juju *, struct err *);
 void juju_close(struct juju *);
 

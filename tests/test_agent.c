@@ -503,6 +503,10 @@ static void scripts_write(struct place *p)
 	script(p, "noise", "#!/bin/sh\nexec cat /dev/zero\n", 0700);
 	script(p, "lament", "#!/bin/sh\nexec cat /dev/zero >&2\n", 0700);
 	script(p, "plain", "no program at all\n", 0700);
+	script(p, "meet", str_c(p->a, str_f(p->a, "#!/bin/sh\ncd %s\ntouch at-$1\ni=0\nwhile [ ! -e at-$2 ]; do sleep 0.01; i=$((i+1)); "
+	       "[ $i -lt 1000 ] || exit 1; done\necho met\n", p->folder)), 0700);
+	script(p, "crowd", str_c(p->a, str_f(p->a, "#!/bin/sh\ncd %s\nmkdir in-$1; sleep 0.03; ls -d in-* | wc -l | tr -d ' '; sleep 0.03; "
+	       "rmdir in-$1\n", p->folder)), 0700);
 	script(p, "hidden", "#!/bin/sh\necho hidden\n", 0600);
 }
 
@@ -559,7 +563,49 @@ static void test_tools(struct place *p)
 	c = opened(p, &g, &t);
 	CHECK(c->run(c, three, LEN(three), &err) == 0, "%s", err.msg);
 	CHECK(str_is(three[0].output, "1\n") && three[1].code == 2 && str_is(three[2].output, "3\n"), "three calls");
-	CHECK(three[0].started > 0 && three[0].ended >= three[0].started && three[1].started >= three[0].ended, "times with a trace");
+	CHECK(three[0].started > 0 && three[0].ended >= three[0].started && three[1].started > 0, "times with a trace");
+	c->close(c);
+}
+
+/* Tools that are run together are at work together, but never more than a few. */
+static void test_side_by_side(struct place *p)
+{
+	enum { MANY = 11, MOST = 4 };
+	struct carrier *c = tools_opened(p, 0);
+	struct tool_call meeting[] = { { .argv = ARGV("meet", "a", "b") }, { .argv = ARGV("missing-tool") }, { .argv = ARGV("meet", "b", "a") } };
+	struct tool_call crowd[MANY];
+	struct tool_call last[] = { { .argv = ARGV("say", "1") }, { .argv = ARGV("hangs") }, { .argv = ARGV("lingers") }, { .argv = ARGV("plain") },
+		{ .argv = ARGV("echo") } };
+	struct err err = { .arena = p->a };
+	int files = open_files();
+	int64_t most = 0;
+
+	CHECK(c->run(c, meeting, LEN(meeting), &err) == 0, "%s", err.msg);
+	CHECK(str_is(meeting[0].output, "met\n") && meeting[1].code == 1 && str_is(meeting[2].output, "met\n"), "they did not meet");
+
+	for (size_t i = 0; i < MANY; i++) {
+		const char **argv = arena_alloc(p->a, 3 * sizeof *argv);
+
+		argv[0] = "crowd";
+		argv[1] = str_c(p->a, str_f(p->a, "%zu", i));
+		crowd[i] = (struct tool_call){ .argv = argv };
+	}
+	CHECK(c->run(c, crowd, MANY, &err) == 0, "%s", err.msg);
+	for (size_t i = 0; i < MANY; i++) {
+		int64_t n = 0;
+
+		CHECK(str_int(str_trim(crowd[i].output), &n) && n >= 1 && n <= MOST, "the %zuth was one of " FMT, i, ARG(crowd[i].output));
+		most = n > most ? n : most;
+	}
+	CHECK(most > 1, "one after another");
+
+	/* One that cannot be started ends the others, and the rest is not begun. */
+	unlink(in_folder(p, "ran"));
+	CHECK(c->run(c, last, LEN(last), &err) < 0, "went on");
+	CHECK_STR(str_of(err.msg), S("hook tool plain: Exec format error"));
+	CHECK(waitpid(-1, NULL, WNOHANG) <= 0, "a process is left");
+	CHECK(access(in_folder(p, "ran"), F_OK) < 0, "a call after the break");
+	CHECK(open_files() == files, "%d files more than before", open_files() - files);
 	c->close(c);
 }
 
@@ -669,6 +715,7 @@ int main(void)
 	test_choice(p);
 	test_nobody_accepts(p);
 	test_tools(p);
+	test_side_by_side(p);
 	test_ends(p);
 	test_too_long(p);
 	test_signals(p);

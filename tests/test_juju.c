@@ -283,6 +283,9 @@ static void test_order(struct arena *a)
 
 /* --- Writing --- */
 
+/* Told and sent at once. */
+#define SENT(tell) ((tell), juju_flush(j, &err))
+
 static struct node *map_of(struct arena *a, const char *json)
 {
 	struct err err = { .arena = a };
@@ -299,16 +302,16 @@ static void test_writes(struct arena *a)
 	struct juju *j = fake_juju(a, &f, NULL, 0);
 	struct err err = { .arena = a };
 
-	CHECK(juju_status_set(j, false, S("active"), S(""), &err) == 0, "status");
-	CHECK(juju_status_set(j, true, S("blocked"), S("-x --y"), &err) == 0, "status");
-	CHECK(juju_relation_set(j, S("db"), 3, false, map_of(a, "{\"k\": \"v\", \"gone\": \"\"}"), &err) == 0, "relation");
-	CHECK(juju_relation_set(j, S("db"), 4, true, map_of(a, "{\"k\": \"v\"}"), &err) == 0, "relation");
-	CHECK(juju_relation_set(j, S("db"), 5, true, map_of(a, "{}"), &err) == 0, "nothing to set");
-	CHECK(juju_port(j, true, S("8000/tcp"), &err) == 0, "port");
-	CHECK(juju_port(j, false, S("80/tcp"), &err) == 0, "port");
-	CHECK(juju_action_set(j, map_of(a, "{\"a\": \"1\", \"b.c\": \"x=y\"}"), &err) == 0, "action");
-	CHECK(juju_action_set(j, map_of(a, "{}"), &err) == 0, "no results");
-	CHECK(juju_action_fail(j, S("--no"), &err) == 0, "action");
+	CHECK(SENT(juju_status_set(j, false, S("active"), S(""))) == 0, "status");
+	CHECK(SENT(juju_status_set(j, true, S("blocked"), S("-x --y"))) == 0, "status");
+	CHECK(SENT(juju_relation_set(j, S("db"), 3, false, map_of(a, "{\"k\": \"v\", \"gone\": \"\"}"))) == 0, "relation");
+	CHECK(SENT(juju_relation_set(j, S("db"), 4, true, map_of(a, "{\"k\": \"v\"}"))) == 0, "relation");
+	CHECK(SENT(juju_relation_set(j, S("db"), 5, true, map_of(a, "{}"))) == 0, "nothing to set");
+	CHECK(SENT(juju_port(j, true, S("8000/tcp"))) == 0, "port");
+	CHECK(SENT(juju_port(j, false, S("80/tcp"))) == 0, "port");
+	CHECK(SENT(juju_action_set(j, map_of(a, "{\"a\": \"1\", \"b.c\": \"x=y\"}"))) == 0, "action");
+	CHECK(SENT(juju_action_set(j, map_of(a, "{}"))) == 0, "no results");
+	CHECK(SENT(juju_action_fail(j, S("--no"))) == 0, "action");
 	CHECK(juju_flush(j, &err) == 0, "nothing to flush");
 	CHECK_STR(buf_str(&f.heard), S(
 		"status-set|--application=False|active|--|\n"
@@ -321,6 +324,20 @@ static void test_writes(struct arena *a)
 		"action-fail|--|--no\n"));
 	juju_close(j);
 	CHECK(f.closed, "the carrier is open");
+
+	/* What is told together travels together, behind the lines; told again is nothing. */
+	j = fake_juju(a, &f, NULL, 0);
+	juju_log(j, LOG_INFO, "one");
+	juju_port(j, true, S("80/tcp"));
+	juju_relation_set(j, S("db"), 3, false, map_of(a, "{\"k\": \"v\"}"));
+	juju_log(j, LOG_INFO, "two");
+	juju_status_set(j, true, S("active"), S(""));
+	CHECK(f.runs == 0, "sent before time");
+	CHECK(juju_flush(j, &err) == 0 && juju_flush(j, &err) == 0, "flush");
+	CHECK_STR(buf_str(&f.heard), S(
+		"juju-log|--log-level|INFO|--|one\n"
+		"juju-log|--log-level|INFO|--|two&open-port|80/tcp&relation-set|-r|db:3|--file|-<{\"k\": \"v\"}"
+		"&status-set|--application=True|active|--|\n"));
 }
 
 /* What relation-set reads as YAML must be what we mean. */
@@ -354,7 +371,8 @@ static void test_quoting(struct arena *a)
 		struct str want = str_f(a, "relation-set|-r|db:3|--file|-<{\"k\": \"%s\"}\n", quoted[i].want);
 
 		node_put(a, map, S("k"), node_str(a, quoted[i].value));
-		juju_relation_set(j, S("db"), 3, false, map, &err);
+		juju_relation_set(j, S("db"), 3, false, map);
+		juju_flush(j, &err);
 		CHECK(str_eq(buf_str(&f.heard), want), "%s: got " FMT, quoted[i].name, ARG(buf_str(&f.heard)));
 	}
 }
@@ -362,36 +380,46 @@ static void test_quoting(struct arena *a)
 static void test_refusals(struct arena *a)
 {
 	static const struct reply no = { 1, "", "ERROR not today\n" }, leak = { 2, "", "ERROR cannot use hunter2\nhere\n" };
+	static const struct reply mixed[] = { { 0, "", "" }, { 1, "", "ERROR not today\n" }, { 1, "", "ERROR not tomorrow\n" } };
 	struct fake f;
 	struct juju *j = fake_juju(a, &f, &no, 1);
 	struct node *map = map_of(a, "{\"user\": \"u\", \"empty\": \"\", \"password\": \"hunter2\"}");
 	struct err err = { .arena = a };
 
-	CHECK(juju_status_set(j, false, S("active"), S("m"), &err) < 0 && err.kind == ERR_RETRY, "status");
+	CHECK(SENT(juju_status_set(j, false, S("active"), S("m"))) < 0 && err.kind == ERR_RETRY, "status");
 	CHECK_STR(str_of(err.msg), S("status-set: not today"));
-	CHECK(juju_relation_set(j, S("db"), 3, true, map, &err) < 0 && err.kind == ERR_RETRY, "relation");
+	CHECK(SENT(juju_relation_set(j, S("db"), 3, true, map)) < 0 && err.kind == ERR_RETRY, "relation");
 	CHECK_STR(str_of(err.msg), S("relation-set -r db:3: not today"));
-	CHECK(juju_port(j, true, S("80/tcp"), &err) < 0, "port");
+	CHECK(SENT(juju_port(j, true, S("80/tcp"))) < 0, "port");
 	CHECK_STR(str_of(err.msg), S("open-port 80/tcp: not today"));
-	CHECK(juju_action_set(j, map_of(a, "{\"password\": \"hunter2\"}"), &err) < 0, "action");
+	CHECK(SENT(juju_action_set(j, map_of(a, "{\"password\": \"hunter2\"}"))) < 0, "action");
 	CHECK_STR(str_of(err.msg), S("action-set: not today"));
-	CHECK(juju_action_fail(j, S("m"), &err) < 0, "action");
+	CHECK(SENT(juju_action_fail(j, S("m"))) < 0, "action");
 	CHECK_STR(str_of(err.msg), S("action-fail: not today"));
 
 	j = fake_juju(a, &f, &leak, 1);
-	CHECK(juju_relation_set(j, S("db"), 3, true, map_of(a, "{\"password\": \"hunter2\"}"), &err) < 0, "relation");
+	CHECK(SENT(juju_relation_set(j, S("db"), 3, true, map_of(a, "{\"password\": \"hunter2\"}"))) < 0, "relation");
 	CHECK_STR(str_of(err.msg), S("relation-set -r db:3: refused, with words that show a value"));
-	CHECK(juju_action_set(j, map_of(a, "{\"password\": \"hunter2\"}"), &err) < 0, "action");
+	CHECK(SENT(juju_action_set(j, map_of(a, "{\"password\": \"hunter2\"}"))) < 0, "action");
 	CHECK(!str_contains(str_of(err.msg), S("hunter2")), "%s", err.msg);
-	CHECK(juju_action_set(j, map_of(a, "{\"a\": \"can\", \"b\": \"\"}"), &err) < 0, "action");
+	CHECK(SENT(juju_action_set(j, map_of(a, "{\"a\": \"can\", \"b\": \"\"}"))) < 0, "action");
 	CHECK_STR(str_of(err.msg), S("action-set: cannot use hunter2 here"));
-	CHECK(juju_action_set(j, map_of(a, "{\"a\": \"here\"}"), &err) < 0, "action");
+	CHECK(SENT(juju_action_set(j, map_of(a, "{\"a\": \"here\"}"))) < 0, "action");
 	CHECK_STR(str_of(err.msg), S("action-set: refused, with words that show a value"));
-	CHECK(juju_port(j, true, S("80/tcp"), &err) < 0, "port");
+	CHECK(SENT(juju_port(j, true, S("80/tcp"))) < 0, "port");
 	CHECK_STR(str_of(err.msg), S("open-port 80/tcp: cannot use hunter2 here"));
 
+	/* Of several, the first that was told and is refused. */
+	j = fake_juju(a, &f, mixed, LEN(mixed));
+	juju_port(j, true, S("79/tcp"));
+	juju_port(j, true, S("80/tcp"));
+	juju_port(j, true, S("81/tcp"));
+	CHECK(juju_flush(j, &err) < 0, "ports");
+	CHECK_STR(str_of(err.msg), S("open-port 80/tcp: not today"));
+	CHECK(juju_flush(j, &err) == 0 && f.runs == 1, "sent again after a refusal");
+
 	f.breaks_at = f.runs + 1;
-	CHECK(juju_port(j, true, S("80/tcp"), &err) < 0, "the carrier did not break");
+	CHECK(SENT(juju_port(j, true, S("80/tcp"))) < 0, "the carrier did not break");
 	CHECK_STR(str_of(err.msg), S("the carrier broke"));
 }
 
@@ -409,7 +437,8 @@ static void test_long_words(struct arena *a)
 	buf_addc(&b, '\0');
 	reply.message = b.p;
 	j = fake_juju(a, &f, &reply, 1);
-	juju_port(j, true, S("1/tcp"), &err);
+	juju_port(j, true, S("1/tcp"));
+	juju_flush(j, &err);
 	CHECK(strlen(err.msg) == strlen("open-port 1/tcp: ") + 399, "%zu bytes", strlen(err.msg));
 	CHECK(utf8_valid(str_of(err.msg)), "half a character");
 }
@@ -427,8 +456,8 @@ static void test_log(struct arena *a)
 	juju_log(j, LOG_WARNING, "--two");
 	juju_log(j, LOG_ERROR, "%s", "");
 	CHECK(f.runs == 0, "sent before time");
-	CHECK(juju_port(j, true, S("80/tcp"), &err) == 0, "port");
-	CHECK(juju_port(j, true, S("81/tcp"), &err) == 0, "port");
+	CHECK(SENT(juju_port(j, true, S("80/tcp"))) == 0, "port");
+	CHECK(SENT(juju_port(j, true, S("81/tcp"))) == 0, "port");
 	juju_log(j, LOG_INFO, "three");
 	juju_log(j, LOG_INFO, "four");
 	CHECK(juju_flush(j, &err) == 0 && juju_flush(j, &err) == 0, "flush");
@@ -455,7 +484,7 @@ static void test_log(struct arena *a)
 	juju_log(j, LOG_INFO, "x");
 	juju_log(j, LOG_INFO, "y");
 	f.breaks_at = 1;
-	CHECK(juju_port(j, true, S("80/tcp"), &err) < 0 && f.runs == 1, "went on with a broken carrier: %zu runs", f.runs);
+	CHECK(SENT(juju_port(j, true, S("80/tcp"))) < 0 && f.runs == 1, "went on with a broken carrier: %zu runs", f.runs);
 	CHECK(juju_flush(j, &err) == 0 && f.runs == 1, "sent again after the carrier broke");
 }
 
@@ -487,14 +516,17 @@ static void test_limits(struct arena *a)
 	CHECK(str_contains(buf_str(&f.heard), S("|--|\xe2\x82\xacx")), "the pieces are others");
 
 	f.heard.n = 0;
-	juju_status_set(j, false, S("active"), str_of(text), &err);
+	juju_status_set(j, false, S("active"), str_of(text));
+	juju_flush(j, &err);
 	CHECK(f.heard.n == strlen("status-set|--application=False|active|--|\n") + LIMIT - 1, "%zu bytes", f.heard.n);
 	f.heard.n = 0;
-	juju_action_fail(j, str_of(text), &err);
+	juju_action_fail(j, str_of(text));
+	juju_flush(j, &err);
 	CHECK(f.heard.n == strlen("action-fail|--|\n") + LIMIT - 1, "%zu bytes", f.heard.n);
 	f.heard.n = 0;
 	node_put(a, results, S("k"), node_str(a, str_of(text)));
-	juju_action_set(j, results, &err);
+	juju_action_set(j, results);
+	juju_flush(j, &err);
 	CHECK(f.heard.n == strlen("action-set|\n") + LIMIT, "%zu bytes", f.heard.n);
 }
 
@@ -525,10 +557,13 @@ static void test_trace(struct arena *a)
 	ask_databag(j, S("db"), 3, true, S("mysql"));
 	juju_answers(j, &err);
 	trace_end(&t, span, true);
-	juju_status_set(j, false, S("active"), S("hidden --x"), &err);
-	juju_action_set(j, map_of(a, "{\"password\": \"hidden\"}"), &err);
+	juju_status_set(j, false, S("active"), S("hidden --x"));
+	juju_flush(j, &err);
+	juju_action_set(j, map_of(a, "{\"password\": \"hidden\"}"));
+	juju_flush(j, &err);
 	f.breaks_at = f.runs + 1;
-	juju_port(j, true, S("80/tcp"), &err);
+	juju_port(j, true, S("80/tcp"));
+	juju_flush(j, &err);
 	trace_add(&t, 1000000000, 1002500000, false, "%s", "apart");
 	CHECK(file_read(a, path, MAX_FILE, &text, &found, &err) == 0 && found, "no trace");
 	while (str_split(&text, '\n', &line)) {
