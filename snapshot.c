@@ -153,15 +153,34 @@ static void hide_bag(struct snap *p, const struct node *bag)
 			hide_value(p, node_text(v));
 }
 
+/* What the environment would tell, too, if there were one: a unit that is blocked decides upon none. */
+static void hide_options(struct snap *p)
+{
+	const struct hook *hook = &p->s->hook;
+	const struct str proxies[] = { hook->http_proxy, hook->https_proxy };
+	const struct framework *f = p->s->charm->framework;
+
+	for (size_t i = 0; i < p->s->n_config; i++) {
+		const struct config_value *c = &p->s->config[i];
+
+		if (c->is_secret)
+			hide_content(p, c->value);
+		for (size_t k = 0; f && k < LEN(f->secret_options); k++)
+			if (!c->is_secret && f->secret_options[k] && str_is(c->name, f->secret_options[k]))
+				hide_value(p, node_text(c->value));
+	}
+	for (size_t i = 0; i < LEN(proxies); i++)
+		if (!hide_uris(p, proxies[i]))
+			hide_userinfo(p, proxies[i]);
+}
+
 static void hide_all(struct snap *p)
 {
 	const struct snapshot *s = p->s;
 	struct wanted w = { .arena = p->arena, .env = { .arena = p->arena } };
 	struct err ignored = { .arena = p->arena };
 
-	for (size_t i = 0; i < s->n_config; i++)
-		if (s->config[i].is_secret)
-			hide_content(p, s->config[i].value);
+	hide_options(p);
 	for (size_t i = 0; i < s->n_relations; i++) {
 		const struct relation *r = &s->relations[i];
 

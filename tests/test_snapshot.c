@@ -147,6 +147,42 @@ static void test_poor(void)
 	arena_free(laptop.a);
 }
 
+/* A unit that is blocked: no variable tells what is secret. Short secrets are replaced where they stand alone, and spoil no other word; what has no secret in it stays as it is. */
+static void odd(void)
+{
+	static const char world[] =
+		"model: {name: prod, uuid: 1-2, http_proxy: 'us:pw8@p:1', https_proxy: 'http://me:pw9@q:2', no_proxy: 'a,b'}\n"
+		"config: {greeting: hi, mail: 'secret:gone', flask-secret-key: option-key-9, webserver-worker-class: none}\n"
+		"relations:\n"
+		"- {endpoint: secret-storage, id: 1, local_app_data: {flask_secret_key: key1}, peers_data: {0: {}}}\n"
+		"- {endpoint: s3, id: 4, remote_app_name: s, remote_app_data: {access-key: abc, secret-key: 'true', bucket: xabcx, path: 'a:abc@b', region: 'abc@'}}\n"
+		"- {endpoint: mongodb, id: 5, remote_app_name: m, remote_app_data: {uris: 'mongodb://u:one@a/x,mongodb://u:two%20three@b/x,mongodb://v@c'}}\n"
+		"- {endpoint: redis, id: 3, remote_app_name: r, remote_units_data: {0: {hostname: cache, port: '1', password: ':q/q', other: '\":q/q\"'}}}\n"
+		"opened_ports: [8000, 9/udp]\n"
+		"containers:\n"
+		"- {name: app, layers: {image: {summary: x, services: {}, checks: {up: {override: merge, exec: {command: 'x'}}}}}}\n";
+	static const struct { const char *part; bool there; } parts[] = {
+		{ "uuid: 1-2\n", true }, { "no_proxy: a,b\n", true }, { "http://me:", true }, { "pw9", false }, { "pw8", false }, { "http_proxy: us:placeholder-", true }, { "option-key-9", false },
+		{ "flask-secret-key: placeholder-", true }, { "webserver-worker-class: none\n", true }, { "@q:2", true },
+		{ "greeting", false }, { "bucket: xabcx\n", true }, { "access-key: placeholder-", true }, { "secret-key: 'true'\n", true },
+		{ "path: a:placeholder-", true }, { "region: abc@\n", true }, { "mongodb://u:placeholder-", true }, { "u:one@", false }, { "two%20three", false },
+		{ "mongodb://v@c", true }, { "password: placeholder-", true }, { "other: '\"placeholder-", true }, { "- 9/udp\n", true }, { "up:\n", true },
+		{ "override: merge\n", true }, { "mail: secret:option-mail\n", true }, { "services: ", false },
+	};
+	struct taken unit = { .a = arena_new() };
+
+	if (look(&unit, S(world), "unit.yaml", false)) {
+		struct str text = as_yaml(unit.a, snapshot_state(unit.a, &unit.snapshot, false));
+
+		CHECK_STR(unit.wanted.status.name, S("blocked"));
+		for (size_t i = 0; i < LEN(parts); i++)
+			CHECK(str_contains(text, str_of(parts[i].part)) == parts[i].there, "'%s' in\n" FMT, parts[i].part, ARG(text));
+		text = as_yaml(unit.a, snapshot_state(unit.a, &unit.snapshot, true));
+		CHECK(str_contains(text, S("two%20three")) && str_contains(text, S("access-key: abc\n")), "not all is shown");
+	}
+	arena_free(unit.a);
+}
+
 int main(void)
 {
 	struct arena *a = arena_new();
@@ -160,6 +196,7 @@ int main(void)
 	replay(false);
 	replay(true);
 	test_poor();
+	odd();
 	unlink(file);
 	rmdir(folder);
 	arena_free(a);
