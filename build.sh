@@ -810,10 +810,10 @@ coverage() {
 	kind glibc
 	deps
 	OWN_FLAGS=(-O0 --coverage -fprofile-update=atomic)
-	objects "$folder" -- tests/coverage.c
 	# Counts are written by exit(); a child that ends by _exit() shall count, too. Who may not write them says nothing.
+	objects "$folder-exit" -- tests/coverage.c
 	object_name tests/coverage.c
-	LIBS+=("$folder/$REPLY" -Wl,--wrap=_exit)
+	LIBS+=("$folder-exit/$REPLY" -Wl,--wrap=_exit)
 	export GCOV_ERROR_FILE=/dev/null
 	build_both "$folder"
 	find "$folder" -name '*.gcda' -delete
