@@ -6,6 +6,7 @@
 #define TEST_H
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../data.h"
@@ -27,6 +28,19 @@ static int test_passed, test_failed;
 		struct str got_ = (got), want_ = (want); \
 		CHECK(str_eq(got_, want_), "got '" FMT "', want '" FMT "'", ARG(got_), ARG(want_)); \
 	} while (0)
+
+/* The tree of a test's own YAML, which is right. */
+static inline struct node *test_tree(struct arena *a, struct str text)
+{
+	struct err err = { .arena = a };
+	struct node *node;
+
+	if (yaml_parse(a, text, "test", &node, &err) < 0) {
+		printf("%s\n", err.msg);
+		exit(1);
+	}
+	return node;
+}
 
 #define TEST_END() (printf("%d passed, %d failed\n", test_passed, test_failed), test_failed != 0)
 

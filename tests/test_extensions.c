@@ -2,15 +2,11 @@
  *
  * tests/expansions.json holds documents and what charmcraft 4 itself makes of them, without the descriptions of options and actions, which
  * are our own. */
-#include "test.h"
+#include "project.h"
 
 #include "../pack.h"
 
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-static struct arena *arena;
 
 static struct node *yaml(const char *text)
 {
@@ -19,29 +15,6 @@ static struct node *yaml(const char *text)
 
 	CHECK(yaml_parse(arena, str_of(text), "charmcraft.yaml", &tree, &err) == 0, "%s", err.msg);
 	return tree;
-}
-
-static char folder[] = "/tmp/test_extensions.XXXXXX";
-
-static void put_file(const char *name, const char *text)
-{
-	struct err err = { .arena = arena };
-	struct str path = str_f(arena, "%s/%s", folder, name);
-
-	for (size_t i = strlen(folder) + 1; i < path.n; i++)
-		if (path.p[i] == '/')
-			mkdir(str_c(arena, str_sub(path, 0, i)), 0777);
-	CHECK(file_write(arena, path.p, str_of(text), 0644, &err) == 0, "%s", err.msg);
-}
-
-static void remove_file(const char *name)
-{
-	struct str path = str_f(arena, "%s/%s", folder, name);
-
-	unlink(path.p);
-	for (size_t i = path.n - 1; i > strlen(folder); i--)
-		if (path.p[i] == '/')
-			rmdir(str_c(arena, str_sub(path, 0, i)));
 }
 
 /* --- Expansions --- */

@@ -9,14 +9,7 @@
 
 static struct node *yaml(struct arena *a, const char *text)
 {
-	struct err err = { .arena = a };
-	struct node *node = NULL;
-
-	if (yaml_parse(a, str_of(text), "test", &node, &err) < 0) {
-		printf("%s\n", err.msg);
-		exit(1);
-	}
-	return node;
+	return test_tree(a, str_of(text));
 }
 
 /* --- Values --- */

@@ -7,18 +7,6 @@
 
 #include <stdlib.h>
 
-static struct node *parsed(struct arena *a, struct str text)
-{
-	struct err err = { .arena = a };
-	struct node *node;
-
-	if (yaml_parse(a, text, "test", &node, &err) < 0) {
-		printf("%s\n", err.msg);
-		exit(1);
-	}
-	return node;
-}
-
 /* --- A snapshot of a unit with some configuration --- */
 
 struct world {
@@ -35,7 +23,7 @@ static void world_new(struct world *w, struct arena *a, const struct framework *
 {
 	*w = (struct world){ .arena = a, .charm.framework = framework, .integrations = { .base_url = S("http://shop.m:8000"), .env.arena = a } };
 	strs_add(a, &w->charm.containers, str_of(framework->container));
-	w->container.plan = parsed(a, str_f(a, "{services: {%s: {override: replace, command: run -k x, startup: enabled}}}", framework->name));
+	w->container.plan = test_tree(a, str_f(a, "{services: {%s: {override: replace, command: run -k x, startup: enabled}}}", framework->name));
 	w->container.name = w->charm.containers.v[0];
 	w->snapshot = (struct snapshot){ .arena = a, .charm = &w->charm, .containers = &w->container, .n_containers = 1,
 		.hook = { .app = S("shop"), .unit = S("shop/1"), .unit_number = 1, .model = S("m"), .juju_version = S("3.6.1") } };
@@ -189,7 +177,7 @@ static void wrong_show(struct buf *b, struct arena *a, const struct framework *f
 	for (size_t i = 0; i < f->n_options; i++)
 		for (size_t k = 0; k < LEN(values); k++) {
 			world_new(&w, a, f);
-			config_put(&w, option_name(f, &f->options[i]), parsed(a, str_of(values[k])), false);
+			config_put(&w, option_name(f, &f->options[i]), test_tree(a, str_of(values[k])), false);
 			world_decide(&w);
 			if (w.settings.blocked.p)
 				buf_addf(b, FMT " %s: '" FMT "', " FMT "\n", ARG(option_name(f, &f->options[i])), values[k], ARG(w.settings.blocked),
@@ -220,7 +208,7 @@ static struct str row_show(struct arena *a, const struct framework *f)
 	everything_put(&w);
 	settings_show(&b, &w, "everything set");
 	world_new(&w, a, f);
-	config_put(&w, str_f(a, "%s-id", f->secret_options[0]), parsed(a, S("{value: secret's}")), false);
+	config_put(&w, str_f(a, "%s-id", f->secret_options[0]), test_tree(a, S("{value: secret's}")), false);
 	if (f->secret_options[1])
 		config_text(&w, str_of(f->secret_options[1]), "the other's");
 	settings_show(&b, &w, "secret by id");
@@ -295,7 +283,7 @@ static void test_guesses(struct arena *a)
 {
 	for (size_t i = 0; i < LEN(guesses); i++) {
 		struct str file = guesses[i].file[0] ? str_of(guesses[i].file) : NOSTR;
-		const struct framework *f = framework_of(file, parsed(a, str_of(guesses[i].metadata)), parsed(a, str_of(guesses[i].config)));
+		const struct framework *f = framework_of(file, test_tree(a, str_of(guesses[i].metadata)), test_tree(a, str_of(guesses[i].config)));
 		CHECK_STR(str_f(a, "%s %d", f->name, f->generation), str_of(guesses[i].want));
 	}
 	CHECK(framework_of(NOSTR, NULL, NULL)->generation == 2, "nothing to go by");
@@ -400,8 +388,8 @@ static void test_messages(struct arena *a)
 
 	for (size_t i = 0; i < LEN(messages); i++) {
 		world_new(&w, a, named(str_of(messages[i].framework)));
-		options_declare(&w, parsed(a, str_of(messages[i].options)));
-		NODE_EACH (item, parsed(a, str_of(messages[i].config)))
+		options_declare(&w, test_tree(a, str_of(messages[i].options)));
+		NODE_EACH (item, test_tree(a, str_of(messages[i].config)))
 			config_put(&w, item->key, item, str_is(item->text, "unreadable"));
 		settings_decide(&w.snapshot, &w.settings);
 		CHECK(w.settings.blocked.p ? messages[i].blocked && str_is(w.settings.blocked, messages[i].blocked) : !messages[i].blocked,
@@ -527,7 +515,7 @@ static void test_environments(struct arena *a)
 		bool no_key = false;
 
 		world_new(&w, a, named(str_of(environments[i].framework)));
-		NODE_EACH (item, parsed(a, str_of(environments[i].config)))
+		NODE_EACH (item, test_tree(a, str_of(environments[i].config)))
 			config_put(&w, item->key, item, false);
 		while (str_split(&rest, ' ', &word)) {
 			no_key = no_key || str_is(word, "no-key");
@@ -554,8 +542,8 @@ static void test_origins(struct arena *a)
 	struct buf b = { .arena = a };
 
 	world_new(&w, a, named(S("flask")));
-	config_put(&w, S("mail"), parsed(a, S("{pw: p}")), false);
-	config_put(&w, S("app-secret-key-id"), parsed(a, S("{value: v}")), false);
+	config_put(&w, S("mail"), test_tree(a, S("{pw: p}")), false);
+	config_put(&w, S("app-secret-key-id"), test_tree(a, S("{value: v}")), false);
 	config_text(&w, S("colour"), "red");
 	around(&w, S("model"));
 	w.snapshot.hook.https_proxy = S("http://u:pw@h");

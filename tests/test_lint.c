@@ -1,14 +1,10 @@
 /* test_lint.c: each rule finds what it is for, where it is, and nothing else. */
-#include "test.h"
+#include "project.h"
 
 #include "../frameworks.h"
 #include "../lint.h"
 
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-static struct arena *arena;
 
 static struct str found(const struct findings *findings)
 {
@@ -252,29 +248,6 @@ static void test_names(void)
 }
 
 /* --- Files --- */
-
-static char folder[] = "/tmp/test_lint.XXXXXX";
-
-static void put_file(const char *name, const char *text)
-{
-	struct err err = { .arena = arena };
-	struct str path = str_f(arena, "%s/%s", folder, name);
-
-	for (size_t i = strlen(folder) + 1; i < path.n; i++)
-		if (path.p[i] == '/')
-			mkdir(str_c(arena, str_sub(path, 0, i)), 0777);
-	CHECK(file_write(arena, path.p, str_of(text), 0644, &err) == 0, "%s", err.msg);
-}
-
-static void remove_file(const char *name)
-{
-	struct str path = str_f(arena, "%s/%s", folder, name);
-
-	CHECK(unlink(path.p) == 0, "%s", name);
-	for (size_t i = path.n - 1; i > strlen(folder); i--)
-		if (path.p[i] == '/')
-			rmdir(str_c(arena, str_sub(path, 0, i)));
-}
 
 static const struct { const char *framework; int generation; const char *text, *want; } paas_rows[] = {
 	{ "flask", 2, "", "" },

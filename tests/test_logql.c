@@ -1,7 +1,5 @@
 /* test_logql.c: LogQL queries, right ones and wrong ones. */
-#include "test.h"
-
-#include "../query.h"
+#include "queries.h"
 
 static const struct { const char *query, *want; } logql_valid[] = {
 	{ "{a=\"b\"}", "{m=\"x\",a=\"b\"}" },
@@ -239,34 +237,6 @@ static const struct { const char *query, *want; } logql_invalid[] = {
 	{ "variants(1) of {a=\"b\"}", "column 16: unexpected token" },
 	{ "variants({a=\"b\"}) of ({a=\"b\"}[5m])", "column 17: a metric query is needed here" },
 };
-
-
-static void valid(const char *query, const char *want, int (*inject)(struct arena *, struct str, const struct matcher *, size_t, struct str *,
-                  struct err *))
-{
-	static const struct matcher matcher = { { "m", 1 }, { "x", 1 } };
-	struct arena *arena = arena_new();
-	struct err err = { .arena = arena };
-	struct str got = NOSTR;
-
-	CHECK(inject(arena, str_of(query), &matcher, 1, &got, &err) == 0, "%s: %s", query, err.msg);
-	CHECK_STR(got, str_of(want));
-	arena_free(arena);
-}
-
-/* The message tells the place. */
-static void invalid(const char *query, const char *want, int (*inject)(struct arena *, struct str, const struct matcher *, size_t, struct str *,
-                    struct err *))
-{
-	struct arena *arena = arena_new();
-	struct err err = { .arena = arena };
-	struct str got = NOSTR;
-
-	CHECK(inject(arena, str_of(query), NULL, 0, &got, &err) < 0, "%s: taken as " FMT, query, ARG(got));
-	CHECK(err.kind == ERR_INPUT, "%s: kind %d", query, err.kind);
-	CHECK(strcmp(err.msg ? err.msg : "", want) == 0, "%s: '%s', not '%s'", query, err.msg ? err.msg : "", want);
-	arena_free(arena);
-}
 
 int main(void)
 {

@@ -1,7 +1,6 @@
 /* test_query.c: PromQL, and what it shares with LogQL. tests/test_promql.py compares with Prometheus' own parser. */
-#include "test.h"
+#include "queries.h"
 
-#include "../query.h"
 #include "../regexp.h"
 
 static const struct { const char *query, *want; } promql_valid[] = {
@@ -389,34 +388,6 @@ static const struct { const char *query, *want; } promql_invalid[] = {
 	{ "\"\357\277\275\"", "column 1: invalid UTF-8" },
 	{ "\303\251", "column 1: unexpected character" },
 };
-
-
-static void valid(const char *query, const char *want, int (*inject)(struct arena *, struct str, const struct matcher *, size_t, struct str *,
-                  struct err *))
-{
-	static const struct matcher matcher = { { "m", 1 }, { "x", 1 } };
-	struct arena *arena = arena_new();
-	struct err err = { .arena = arena };
-	struct str got = NOSTR;
-
-	CHECK(inject(arena, str_of(query), &matcher, 1, &got, &err) == 0, "%s: %s", query, err.msg);
-	CHECK_STR(got, str_of(want));
-	arena_free(arena);
-}
-
-/* The message tells the place. */
-static void invalid(const char *query, const char *want, int (*inject)(struct arena *, struct str, const struct matcher *, size_t, struct str *,
-                    struct err *))
-{
-	struct arena *arena = arena_new();
-	struct err err = { .arena = arena };
-	struct str got = NOSTR;
-
-	CHECK(inject(arena, str_of(query), NULL, 0, &got, &err) < 0, "%s: taken as " FMT, query, ARG(got));
-	CHECK(err.kind == ERR_INPUT, "%s: kind %d", query, err.kind);
-	CHECK(strcmp(err.msg ? err.msg : "", want) == 0, "%s: '%s', not '%s'", query, err.msg ? err.msg : "", want);
-	arena_free(arena);
-}
 
 static const struct { const char *pattern; int empty; const char *problem; } patterns[] = {
 	{ "", 1, NULL }, { "a", 0, NULL }, { "a*", 1, NULL }, { "a+", 0, NULL }, { "a?", 1, NULL }, { "a*?", 1, NULL }, { "a|b", 0, NULL },

@@ -47,18 +47,6 @@ static struct str replaced(struct arena *a, struct str text, const char *what, c
 	return buf_str(&b);
 }
 
-static struct node *parsed(struct arena *a, struct str text)
-{
-	struct err err = { .arena = a };
-	struct node *node;
-
-	if (yaml_parse(a, text, "test", &node, &err) < 0) {
-		printf("%s\n", err.msg);
-		exit(1);
-	}
-	return node;
-}
-
 static void service_set(struct world *w, struct str name, struct str current)
 {
 	for (size_t i = 0; i < w->container.n_services; i++)
@@ -98,7 +86,7 @@ static void world_new(struct world *w, struct arena *a, const char *framework, i
 	w->charm.paas.json_logging = w->charm.framework->server == SERVER_UVICORN;
 	w->settings.json_logging = w->charm.paas.json_logging;
 	strs_add(a, &w->charm.containers, str_of(w->charm.framework->container));
-	w->container = (struct container_state){ .name = w->charm.containers.v[0], .reachable = true, .plan = parsed(a, plan) };
+	w->container = (struct container_state){ .name = w->charm.containers.v[0], .reachable = true, .plan = test_tree(a, plan) };
 	workload_files(a, &w->charm, &w->container.files, &w->container.n_files);
 	NODE_EACH (service, node_get(w->container.plan, "services"))
 		service_set(w, service->key, S("inactive"));
@@ -143,7 +131,7 @@ static void world_change(struct world *w, struct str change)
 	else if (str_is(kind, "unreadable"))
 		file_of(w, name)->error = S("permission denied");
 	else if (str_is(kind, "plan"))
-		w->container.plan = parsed(w->arena, value);
+		w->container.plan = test_tree(w->arena, value);
 	else
 		CHECK(false, "no such change: " FMT, ARG(change));
 }
@@ -427,10 +415,10 @@ static void test_plan(struct arena *a)
 	for (size_t i = 0; i < LEN(cases); i++) {
 		world_new(&w, a, "go", 2, "go");
 		world_settle(&w);
-		struct node *originals = parsed(a, file_of(&w, S("/tmp/go/state/original-services.json"))->content);
-		node_put(a, originals, S("other"), parsed(a, str_of(cases[i].service)));
+		struct node *originals = test_tree(a, file_of(&w, S("/tmp/go/state/original-services.json"))->content);
+		node_put(a, originals, S("other"), test_tree(a, str_of(cases[i].service)));
 		world_change(&w, str_f(a, "file:/tmp/go/state/original-services.json=" FMT, ARG(json_text(a, originals, 0))));
-		node_put(a, node_get(w.container.plan, "services"), S("other"), parsed(a, str_of(cases[i].plan)));
+		node_put(a, node_get(w.container.plan, "services"), S("other"), test_tree(a, str_of(cases[i].plan)));
 		CHECK_STR(world_decide(&w), cases[i].right ? S("") : S("layer charm\nreplan"));
 	}
 }
@@ -453,7 +441,7 @@ static void test_ended(struct arena *a)
 	for (size_t i = 0; i < LEN(cases); i++) {
 		world_new(&w, a, "go", 2, "go");
 		world_settle(&w);
-		NODE_EACH (service, parsed(a, str_of(cases[i].service))) {
+		NODE_EACH (service, test_tree(a, str_of(cases[i].service))) {
 			node_put(a, (struct node *)node_get(w.container.plan, "services"), service->key, service);
 			service_set(&w, service->key, str_of(cases[i].current));
 		}
@@ -639,7 +627,7 @@ static void test_superuser(struct arena *a)
 	world_new(&w, a, "django", 1, GUNICORN);
 	for (size_t i = 0; i < sizeof w.snapshot.seed; i++)
 		w.snapshot.seed[i] = (unsigned char)i;
-	w.snapshot.action_params = parsed(a, S("{username: admin, email: a@b.c}"));
+	w.snapshot.action_params = test_tree(a, S("{username: admin, email: a@b.c}"));
 	world_change(&w, S("env:DJANGO_SUPERUSER_EMAIL=ours"));
 	w.wanted = (struct wanted){ .arena = a };
 	superuser_decide(&w.snapshot, &w.env, &w.wanted);
