@@ -65,6 +65,13 @@ static void plan_status(struct plan *p, const char *of, struct status is, struct
 }
 
 /* --- Databags. --- */
+static void bag_section(struct plan *p, const struct bag_wanted *b, bool *shown)
+{
+	if (!*shown)
+		section(p, "databag of our %s, " FMT ":%d", b->application ? "application" : "unit", ARG(b->relation->endpoint->name), b->relation->id);
+	*shown = true;
+}
+
 static void plan_bag(struct plan *p, const struct bag_wanted *b)
 {
 	const struct node *is = b->application ? b->relation->local_app : b->relation->local_unit;
@@ -75,10 +82,7 @@ static void plan_bag(struct plan *p, const struct bag_wanted *b)
 
 		if (str_eq(old, new))
 			continue;
-		if (!shown)
-			section(p, "databag of our %s, " FMT ":%d", b->application ? "application" : "unit", ARG(b->relation->endpoint->name),
-			        b->relation->id);
-		shown = true;
+		bag_section(p, b, &shown);
 		if (old.n)
 			pair(p, '-', v->key, old);
 		if (new.n)
@@ -87,10 +91,7 @@ static void plan_bag(struct plan *p, const struct bag_wanted *b)
 	NODE_EACH(v, b->whole ? is : NULL) {
 		if (node_find(b->data, v->key))
 			continue;
-		if (!shown)
-			section(p, "databag of our %s, " FMT ":%d", b->application ? "application" : "unit", ARG(b->relation->endpoint->name),
-			        b->relation->id);
-		shown = true;
+		bag_section(p, b, &shown);
 		pair(p, '-', v->key, node_text(v));
 	}
 	p->changes += shown;

@@ -227,6 +227,9 @@ def test_hook():
     right("a hook", [], "config-changed on shop/0", "active", **env)
     right("with variables", [], "config-changed on store/3", "http://store.prod:8000", **env, JUJU_UNIT_NAME="store/3", JUJU_MODEL_NAME="prod", JUJU_VERSION="3.5.0")
     right("an action", [], "status = success", **env | {"JUJU_DISPATCH_PATH": "actions/rotate-secret-key"})
+    right("an empty state's name", ["version"], "dispatch ", **env | {"DISPATCH_STATE": ""})
+    wrong("an empty state's name", [], "DISPATCH_STATE", 1, JUJU_DISPATCH_PATH="hooks/config-changed", DISPATCH_STATE="", PATH="/nope")
+    check(run(JUJU_DISPATCH_PATH="") == run(), "an empty path is none")
     right("an unknown event", [], "Nothing to do", **env | {"JUJU_DISPATCH_PATH": "hooks/brand-new"})
     right("from elsewhere", [], "active", cwd="/", **env | {"DISPATCH_STATE": str(HERE / "state.yaml")})
     right("the model's proxy", [], "http://p:1", **env, JUJU_CHARM_HTTP_PROXY="http://p:1")
@@ -258,6 +261,38 @@ def test_plan():
     check(json.loads(right("json", ["plan", "config-changed", "--format", "json", *after]))["steps"] == [], "steps of nothing")
     before = (HERE / "state.yaml").read_bytes()
     check(before == STATE.encode(), "the plan wrote to the state")
+    check(right("text", ["plan", "config-changed", "--format", "text", *after]) == right("text", ["plan", "config-changed", *after]), "--format text differs")
+    wrong("no world", ["plan", "start", "--state", "/nope"], "/nope")
+    # One thing that differs: it alone is shown, and counted.
+    settled = json.loads(right("state", ["run", "stop", "--output", "json", *after]))
+
+    def differing(change):
+        world = json.loads(json.dumps(settled))
+        change(world)
+        (HERE / "differing.json").write_text(json.dumps(world))
+        return ["--state", "differing.json", "--charm", "."]
+
+    conf = "/flask/gunicorn.conf.py"
+    right("other ports", ["plan", "config-changed", *differing(lambda w: w.update(opened_ports=["1/tcp", "2/udp"]))], ": 1 change, none made\n\nports\n- 1/tcp\n- 2/udp\n+ 8000/tcp\n")
+    peer = differing(lambda w: [r["local_app_data"].update(old="x") for r in w["relations"] if r["endpoint"] == "secret-storage"])
+    right("more than ours", ["plan", "config-changed", *peer], "nothing to change")
+    app = differing(lambda w: w.update(app_status={"name": "blocked", "message": "  long ago "}))
+    check("\nstatus of the application\n- blocked: long ago\n+ active\n" in right("a status", ["plan", "config-changed", *app]), "the application's status")
+    check("status of the application" not in right("a follower", ["plan", "config-changed", "--leader=no", *app]), "a follower sets the application's status")
+    long = right("a long file", ["plan", "config-changed", *differing(lambda w: w["containers"][0]["files"].update({conf: "x\n" * 2001}))])
+    check(long.count("\n- x") == 2001 and "\n+ chdir" in long, "a long file is not replaced as a whole")
+    check("- x\n" in right("an empty line's file", ["plan", "config-changed", *differing(lambda w: w["containers"][0]["files"].update({conf: "x"}))]), "a file without a last newline")
+    right("a file that is gone", ["plan", "config-changed", *differing(lambda w: w["containers"][0]["files"].pop(conf))], f"file {conf} (new)\n")
+    layers = lambda w: [layer["services"]["flask"] for layer in w["containers"][0]["layers"].values() if "flask" in layer.get("services", {})]
+    bare = differing(lambda w: [service.pop("environment", None) for service in layers(w)])
+    right("no environment", ["plan", "config-changed", *bare], "+ services flask environment FLASK_GREETING = hello\n")
+    facts = json.loads(right("facts", ["plan", "config-changed", "--format", "json", *differing(lambda w: w["containers"][0].update(can_connect=False))]))
+    check(facts["steps"] == [] and facts["status"]["name"] == "waiting" and facts["exit_code"] == 0, f"{facts}")
+    facts = json.loads(right("facts", ["plan", "rotate-secret-key", "--format", "json", *after, "--leader=no"]))
+    check("status" not in facts and "port" not in facts and facts["databags"] == [], f"{facts}")
+    facts = json.loads(right("facts", ["plan", "stop", "--format", "json", *after]))
+    check(facts == {"event": "stop", "unit": "shop/0", "exit_code": 0, "databags": [], "steps": []}, f"{facts}")
+    (HERE / "differing.json").unlink()
     (HERE / "after.yaml").unlink()
 
 
@@ -663,6 +698,14 @@ def test_snapshot():
     check((HERE / "unit.yaml").stat().st_mode & 0o77 == 0, "others may read a snapshot")
     right("replay", ["run", "config-changed", "--state", "unit.yaml", "--charm", "."], "waiting", "Waiting for pebble ready")
     check("production-key" in right("with secrets", ["snapshot", "--show-secrets"], **env), "--show-secrets hides")
+    check(right("on stdout", ["snapshot", "--output", "-"], **env) == out, "--output - differs")
+    wrong("a file that cannot be", ["snapshot", "--output", "/nope/unit.yaml"], "/nope/unit.yaml", 1, **env)
+    check(right("the other variable", ["snapshot"], cwd="/", **env | {"JUJU_CHARM_DIR": "", "CHARM_DIR": str(HERE)}) == out, "CHARM_DIR differs")
+    for folder in ({"JUJU_CHARM_DIR": ""}, {"JUJU_CHARM_DIR": "", "CHARM_DIR": ""}):
+        check(right("this folder", ["snapshot"], **env | folder) == out, f"{folder} differs")
+    (tools / "is-leader").write_text("#!/bin/sh\necho ERROR no >&2\nexit 1\n")
+    wrong("a tool that fails", ["snapshot"], "is-leader", 1, **env)
+    (tools / "is-leader").write_text(TOOLS)
     wrong("no such charm", ["snapshot", "--charm", "/nope"], "/nope", **env)
     wrong("no tools", ["snapshot"], "hook tools", **env | {"PATH": "/nope"})
     shutil.rmtree(tools)
