@@ -3,6 +3,7 @@ import http.server
 import json
 import os
 import pathlib
+import re
 import shutil
 import socket
 import ssl
@@ -194,10 +195,37 @@ def check_hook(folder):
     collector.status = 503
     log = hook(folder, related)
     check("traces were not sent: the collector refused them" in log, log)
+    check_secure_hook(folder)
     metadata = pathlib.Path(folder, "metadata.yaml")
     metadata.write_text(metadata.read_text().replace(endpoint, ""))
     log = hook(folder, {})
     check("charm-tracing" not in log and len(collector.got) == 2, "without the endpoint nothing is asked or sent")
+
+
+def check_secure_hook(folder):
+    """The executable itself, over TLS: Juju names its collector as host and port, and gives its CA."""
+    if not pathlib.Path(folder, "ca.pem").exists():
+        return
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pathlib.Path(folder, "ec.pem"), pathlib.Path(folder, "ec.key"))
+    collector = Collector(context=context)
+
+    def told(ca, to=f"localhost:{collector.server_port}"):
+        log = hook(folder, {"JUJU_CHARM_TRACE_CONFIG_HTTP": to, "JUJU_CHARM_TRACE_CONFIG_CA_CERT": ca})
+        found = re.search(r"traces were not sent: (.*)", log)
+        return found[1] if found else "sent"
+
+    answer = told(pathlib.Path(folder, "ca.pem").read_text())
+    if "without TLS" in answer:
+        return
+    if check(answer == "sent" and len(collector.got) == 1, f"a hook's trace over TLS: {answer}"):
+        check_trace(collector.got.pop()[2], {"observe"}, "config-changed")
+    check("not trusted" in told(pathlib.Path(folder, "other.pem").read_text()), "a hook and another CA")
+    check("cannot be read" in told("no certificate"), "a hook and no CA")
+    check(told("", f"https://localhost:{collector.server_port}") != "sent", "a hook and the machine's own CAs")
+    plain = Collector()
+    check("does not speak TLS" in told(pathlib.Path(folder, "ca.pem").read_text(), f"localhost:{plain.server_port}"), "a collector without TLS")
+    check(not collector.got and not plain.got, "nothing was sent to whom we do not trust")
 
 
 def main():
