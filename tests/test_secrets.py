@@ -1,4 +1,5 @@
 """Nobody is shown a secret: not in an argument or a variable of a tool, a status, a log line, a trace, a file. And the process guards itself."""
+import json
 import os
 import pathlib
 import re
@@ -22,21 +23,34 @@ state-delete state-get state-set status-get status-set unit-get""".split()
 EVENTS = {
     "install": ["install", "rotate-secret-key"],
     "migration": ["config-changed", "rotate-secret-key"],
+    "secrets": ["config-changed", "update-status"],
     "everything": ["config-changed", "secret-changed", "rotate-secret-key", "postgresql-relation-broken", "openfga-relation-broken"],
 }
-searched = children = 0
+# Of no use to an app of Flask; that nothing names; that a key of the user comes before.
+UNREAD = {"CANARY-redis", "CANARY-valkey", "CANARY-unused-key"}
+searched = children = looked_for = 0
 
 
-def search(what, text):
+def search(what, text, *keys):
+    """keys: secrets that were made in this world, which have no CANARY in them."""
     global searched
     searched += 1
-    found = re.search(r".{0,60}CANARY.{0,40}", text)
+    found = re.search("|".join([r".{0,60}CANARY.{0,40}", *map(re.escape, keys)]), text)
     check(not found, f"{what} shows a secret: {found and found[0]}")
+
+
+def documents(text):
+    """The JSON texts that stand one after another."""
+    decoder, at = json.JSONDecoder(), 0
+    while text[at:].strip():
+        at += len(text[at:]) - len(text[at:].lstrip())
+        document, at = decoder.raw_decode(text, at)
+        yield document
 
 
 def worlds(folder):
     """Each world by the socket and by the tools, its trace in a file, each process under strace."""
-    global children
+    global children, looked_for
     world = folder / "world"
     subprocess.run([ROOT / "build.sh", "link", "tests/world/world.c", world], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
     subprocess.run([ROOT / "build.sh", "link", "tests/bench/tool.c", folder / "tool"], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
@@ -60,14 +74,18 @@ def worlds(folder):
             if ran.returncode:
                 continue
             states, calls = files["states"].read_text(errors="replace"), files["calls"].read_text(errors="replace")
+            services = "\n".join(json.dumps(state["containers"]) for state in documents(states))
             for canary in canaries:
-                check(canary in states, f"{what}: {canary} has not come where it belongs, so that nothing was tested")
-            search(f"{what}: output, statuses, log", files["seen"].read_text(errors="replace"))
-            search(f"{what}: trace", files["trace"].read_text(errors="replace"))
+                check(canary in services or canary in UNREAD, f"{what}: {canary} has not come where it belongs, so that nothing was tested")
+            made = {key for key in re.findall(r'"FLASK_SECRET_KEY": "([^"]+)"', services) if "CANARY" not in key}
+            check(made or "rotate-secret-key" not in events, f"{what}: no key was made")
+            looked_for += len(canaries) + len(made)
+            search(f"{what}: output, statuses, log", files["seen"].read_text(errors="replace"), *made)
+            search(f"{what}: trace", files["trace"].read_text(errors="replace"), *made)
             runs = [line for line in calls.splitlines() if "execve(" in line]
             starts = [line for line in runs if f'execve("{DISPATCH}"' in line]
             # What Juju itself gave us is ours to pass on, and we pass it on to Juju's tools alone.
-            search(f"{what}: arguments and environments", "\n".join(runs).replace("JUJU_AGENT_TOKEN=CANARY-token", ""))
+            search(f"{what}: arguments and environments", "\n".join(runs).replace("JUJU_AGENT_TOKEN=CANARY-token", ""), *made)
             children += len(runs) - len(starts)
             check(len(starts) == len(events) and (len(runs) > len(starts)) == tools, f"{what}: {len(runs)} processes")
             # The tools, and this test's way to find their arguments, write no files; the trace is what was asked for, and a build that counts
@@ -133,7 +151,7 @@ def main():
         standard_descriptors(folder)
         guards(folder)
         worlds(folder)
-    print(f"{searched} texts and {children} children searched for secrets")
+    print(f"{looked_for} canaries looked for in {searched} texts and in the arguments and environments of {children} children")
     return end()
 
 
