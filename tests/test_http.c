@@ -222,7 +222,7 @@ static void test_parameters(void)
 		{ "form-data; name", "name", NULL },
 		{ "form-data; name=", "name", "" },
 		{ "form-data; name=\"open", "name", "open" },
-		{ "form-data; name=\"open\\", "name", "open\\" },
+		{ "form-data; name=\"open\\", "name", "open\\" }, { "form-data; name=\"open\\x", "name", "openx" },
 		{ "", "name", NULL }, { ";;", "name", NULL }, { "name=x", "name", "x" },
 	};
 

@@ -156,7 +156,7 @@ static void odd(void)
 		"relations:\n"
 		"- {endpoint: secret-storage, id: 1, local_app_data: {flask_secret_key: key1}, peers_data: {0: {}}}\n"
 		"- {endpoint: s3, id: 4, remote_app_name: s, remote_app_data: {access-key: abc, secret-key: 'true', bucket: xabcx, path: 'a:abc@b', region: 'abc@'}}\n"
-		"- {endpoint: mongodb, id: 5, remote_app_name: m, remote_app_data: {uris: 'mongodb://u:one@a/x,mongodb://u:two%20three@b/x,mongodb://v@c'}}\n"
+		"- {endpoint: mongodb, id: 5, remote_app_name: m, remote_app_data: {uris: 'mongodb://u:one@a/x,mongodb://u:two%20three@b/x,mongodb://v@c', read-only-uris: 'mongodb://u:four@a/x,mongodb://u:five@b/x'}}\n"
 		"- {endpoint: redis, id: 3, remote_app_name: r, remote_units_data: {0: {hostname: cache, port: '1', password: ':q/q', other: '\":q/q\"'}}}\n"
 		"opened_ports: [8000, 9/udp]\n"
 		"containers:\n"
@@ -166,7 +166,7 @@ static void odd(void)
 		{ "flask-secret-key: placeholder-", true }, { "webserver-worker-class: none\n", true }, { "@q:2", true },
 		{ "greeting", false }, { "bucket: xabcx\n", true }, { "access-key: placeholder-", true }, { "secret-key: 'true'\n", true },
 		{ "path: a:placeholder-", true }, { "region: abc@\n", true }, { "mongodb://u:placeholder-", true }, { "u:one@", false }, { "two%20three", false },
-		{ "mongodb://v@c", true }, { "password: placeholder-", true }, { "other: '\"placeholder-", true }, { "- 9/udp\n", true }, { "up:\n", true },
+		{ "mongodb://v@c", true }, { "u:four@", false }, { "u:five@", false }, { "password: placeholder-", true }, { "other: '\"placeholder-", true }, { "- 9/udp\n", true }, { "up:\n", true },
 		{ "override: merge\n", true }, { "mail: secret:option-mail\n", true }, { "services: ", false },
 	};
 	struct taken unit = { .a = arena_new() };

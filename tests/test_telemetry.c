@@ -2,6 +2,7 @@
 #include "test.h"
 
 #include "../telemetry.h"
+#include "../version.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -47,14 +48,16 @@ static void body(void)
 	struct trace trace;
 	struct dispatch d = made(a, &trace, &charm);
 	struct err err = { .arena = a };
-	struct node *got, *expected;
+	struct node *got, *expected, *scope;
 	unsigned char random[24];
 
 	for (size_t i = 0; i < sizeof random; i++)
 		random[i] = i < 16 ? (unsigned char)i : 0xff;
 	CHECK(json_parse(a, telemetry_body(&d, true, 1000, random), &got, &err) == 0, "%s", err.msg);
 	CHECK(json_parse(a, str_of(want), &expected, &err) == 0, "%s", err.msg);
-	node_puts(a, node_get(node_get(node_get(got, "resourceSpans")->child, "scopeSpans")->child, "scope"), "version", S("VERSION"));
+	scope = node_get(node_get(node_get(got, "resourceSpans")->child, "scopeSpans")->child, "scope");
+	CHECK_STR(node_gets(scope, "version"), str_of(version_text));
+	node_puts(a, scope, "version", S("VERSION"));
 	CHECK_STR(json_text(a, got, JSON_COMPACT), json_text(a, expected, JSON_COMPACT));
 	/* ids count up with a carry */
 	random[23] = 0xfe;
