@@ -1,4 +1,5 @@
 """Inputs without end or measure: each is refused, within seconds and in little memory."""
+import json
 import os
 import pathlib
 import shutil
@@ -18,9 +19,8 @@ MEMORY = 256 << 20     # bytes: the largest limit is 32 MiB, and what a growing 
 refused = 0
 
 
-def run(what, folder, args, env, says):
-    """Not 0, not by a signal, with these words, in bounded memory."""
-    global refused
+def started(args, folder, env):
+    """Exit code, output, and bytes of memory."""
     process = subprocess.Popen([DISPATCH, *args], cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     guard = threading.Timer(60, process.kill)
     guard.start()
@@ -28,8 +28,15 @@ def run(what, folder, args, env, says):
     _, status, usage = os.wait4(process.pid, 0)
     guard.cancel()
     process.returncode = os.waitstatus_to_exitcode(status)
-    good = check(process.returncode in (1, 2) and says in output, f"{what}: exit code {process.returncode}: {output[:400]}")
-    good &= check(usage.ru_maxrss * 1024 < MEMORY, f"{what}: {usage.ru_maxrss} KiB")
+    return process.returncode, output, usage.ru_maxrss * 1024
+
+
+def run(what, folder, args, env, says):
+    """Not 0, not by a signal, with these words, in bounded memory."""
+    global refused
+    code, output, memory = started(args, folder, env)
+    good = check(code in (1, 2) and says in output, f"{what}: exit code {code}: {output[:400]}")
+    good &= check(memory < MEMORY, f"{what}: {memory >> 10} KiB")
     refused += good
 
 
@@ -87,6 +94,93 @@ def replies(folder):
     run("a hook tool's answer of 1 GiB", charm, [], hook(PATH=str(tools)), "too long")
 
 
+TOOL = """#!/bin/sh
+case $(basename "$0") in
+config-get) echo '{}' ;;
+is-leader) echo true ;;
+relation-ids) case $* in *secret-storage*) echo '["secret-storage:1"]' ;; *ingress*) echo '["ingress:2"]' ;; *) echo '[]' ;; esac ;;
+relation-list) case $* in *--app*) echo '"other"' ;; *) echo '[]' ;; esac ;;
+relation-get) case $* in *other*) cat "$DATABAG" ;; *) echo '{}' ;; esac ;;
+status-get) echo '{"status": "active", "message": ""}' ;;
+opened-ports) echo '[]' ;;
+network-get) echo '{}' ;;
+*) echo "$(basename "$0") $*" >&2; echo "$(basename "$0") $*" >> "$SAID" ;;
+esac
+"""
+
+
+def unit(folder, name, databag="{}", **replaced):
+    """A hook's environment: tools that answer like a quiet unit's, but for those that are replaced."""
+    tools = folder / name
+    tools.mkdir()
+    for tool in ("config-get", "is-leader", "relation-ids", "relation-list", "relation-get", "status-get", "opened-ports", "network-get", "relation-model-get",
+                 "juju-log", "status-set", "relation-set", "open-port", "secret-get"):
+        (tools / tool).write_text(replaced.get(tool.replace("-", "_"), TOOL))
+        (tools / tool).chmod(0o755)
+    (tools / "databag").write_text(databag)
+    return hook(PATH=f"{tools}:{os.environ['PATH']}", DATABAG=str(tools / "databag"), SAID=str(tools / "said"), JUJU_CONTAINERS_DIR=str(tools))
+
+
+def deep(folder):
+    """10,000 levels of JSON, wherever somebody else's JSON is read."""
+    charm, levels = ROOT / "tests/stage", "[" * 10000 + "]" * 10000
+    (folder / "levels").write_text(levels)
+    run("10,000 levels of a hook tool's JSON", charm, [], unit(folder, "deep-tool", config_get=f"#!/bin/sh\nexec cat {folder}/levels\n"), "config-get: the answer is no JSON")
+    # In another application's databag they are bad data, as any other: the unit says so and waits for better.
+    env = unit(folder, "deep-databag", json.dumps({"ingress": levels}))
+    done = subprocess.run([DISPATCH], cwd=charm, env=env, capture_output=True, text=True, timeout=60)
+    said = (folder / "deep-databag" / "said").read_text()
+    check(done.returncode == 0 and "Invalid ingress relation data" in said and "nest" in said, f"10,000 levels in a databag: {done.returncode} {said[:400]} {done.stderr[:400]}")
+    global refused
+    refused += 1
+
+
+def pebble(folder, head, chunk):
+    """Answers each request with a head, and then with what has no end."""
+    address = str(folder / "app" / "pebble.socket")
+    (folder / "app").mkdir()
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(address)
+    server.listen()
+
+    def speak():
+        while True:
+            try:
+                peer, _ = server.accept()
+            except OSError:
+                return
+            try:
+                peer.recv(65536)
+                peer.sendall(head)
+                for piece in endless(chunk):
+                    peer.sendall(piece)
+            except OSError:
+                pass
+            peer.close()
+
+    threading.Thread(target=speak, daemon=True).start()
+    return server
+
+
+def workload(folder):
+    """A Pebble without measure is as bad as none: the hook says so, and ends."""
+    global refused
+    zeros = b"\0" * 65536
+    for what, head, chunk in (("a body of 1 GiB", b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % GIB, zeros),
+                              ("a body without an end", b"HTTP/1.1 200 OK\r\n\r\n", zeros),
+                              ("chunks without an end", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"10000\r\n" + zeros + b"\r\n"),
+                              ("a head without an end", b"HTTP/1.1 200 OK\r\n", b"X: y\r\n" * 10000)):
+        name = what.replace(" ", "-")
+        env = unit(folder, name)
+        server = pebble(folder / name, head, chunk)
+        code, output, memory = started([], ROOT / "tests/stage", env)
+        said = (folder / name / "said").read_text() if (folder / name / "said").exists() else ""
+        good = check(code in (0, 1) and "pebble" in (said + output).lower() and "active" not in said, f"Pebble with {what}: exit code {code}: {said[-400:]} {output[:400]}")
+        good &= check(memory < MEMORY, f"Pebble with {what}: {memory >> 10} KiB")
+        refused += good
+        server.close()
+
+
 def texts(folder):
     """As the charm's own files, in a hook; as a project's, on the command line."""
     bomb = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
@@ -126,6 +220,8 @@ def texts(folder):
 def main():
     with tempfile.TemporaryDirectory() as folder:
         replies(pathlib.Path(folder))
+        deep(pathlib.Path(folder))
+        workload(pathlib.Path(folder))
         texts(pathlib.Path(folder))
     print(f"{refused} inputs refused")
     return end()
