@@ -373,7 +373,7 @@ int http_chunks_read(struct http_chunks *c, struct str *in, struct buf *out, str
 	return 0;
 }
 
-/* --- One request, one reply. --- */
+/* --- Requests and replies. --- */
 
 static void request_head(struct buf *b, const struct http_request *rq)
 {
@@ -464,17 +464,29 @@ static int read_body(struct stream *s, struct http_head *head, struct buf *body,
 	}
 }
 
-int http_exchange(struct stream *s, struct arena *arena, const struct http_request *rq, struct http_reply *reply, struct err *err)
+int http_send(struct stream *s, struct arena *arena, const struct http_request *rqs, size_t n, struct err *err)
 {
-	struct buf head = { .arena = arena }, body = { .arena = arena };
 	struct strs pieces = { 0 };
 
-	request_head(&head, rq);
-	strs_add(arena, &pieces, buf_str(&head));
-	for (size_t i = 0; i < rq->body.n; i++)
-		strs_add(arena, &pieces, rq->body.v[i]);
-	if (stream_send(s, &pieces, err) < 0 || read_head(s, arena, &reply->head, err) < 0 ||
-	    read_body(s, &reply->head, &body, err) < 0) {
+	for (size_t i = 0; i < n; i++) {
+		struct buf head = { .arena = arena };
+
+		request_head(&head, &rqs[i]);
+		strs_add(arena, &pieces, buf_str(&head));
+		for (size_t k = 0; k < rqs[i].body.n; k++)
+			strs_add(arena, &pieces, rqs[i].body.v[k]);
+	}
+	if (stream_send(s, &pieces, err) == 0)
+		return 0;
+	stream_close(s);
+	return -1;
+}
+
+int http_receive(struct stream *s, struct arena *arena, struct http_reply *reply, struct err *err)
+{
+	struct buf body = { .arena = arena };
+
+	if (read_head(s, arena, &reply->head, err) < 0 || read_body(s, &reply->head, &body, err) < 0) {
 		stream_close(s);
 		return -1;
 	}
@@ -482,6 +494,11 @@ int http_exchange(struct stream *s, struct arena *arena, const struct http_reque
 	if (!reply->head.keep && reply->head.status != 101)
 		stream_close(s);
 	return 0;
+}
+
+int http_exchange(struct stream *s, struct arena *arena, const struct http_request *rq, struct http_reply *reply, struct err *err)
+{
+	return http_send(s, arena, rq, 1, err) < 0 ? -1 : http_receive(s, arena, reply, err);
 }
 
 void http_query(struct buf *target, const char *key, struct str value)

@@ -53,8 +53,13 @@ struct http_request {
 	struct strs body;                 /* pieces, sent as they lie */
 };
 struct http_reply { struct http_head head; struct str body; };   /* the head's texts are copies */
-/* One request and its reply on a connected stream, which is closed afterwards unless it can be used again. A 101 leaves it
- * open: what stream_bytes then has belongs to the new protocol. ERR_WAITING or, for what is no HTTP, ERR_INPUT. */
+/* n requests at once on a connected stream, without waiting for a reply. ERR_WAITING, and the stream is closed. */
+int http_send(struct stream *, struct arena *, const struct http_request *, size_t n, struct err *);
+/* The reply to the first request that had none. The stream is closed afterwards unless it can be used again, and then the replies to
+ * requests sent since are lost. A 101 leaves it open: what stream_bytes then has belongs to the new protocol. ERR_WAITING or, for what
+ * is no HTTP, ERR_INPUT. */
+int http_receive(struct stream *, struct arena *, struct http_reply *, struct err *);
+/* Both: one request and its reply. */
 int http_exchange(struct stream *, struct arena *, const struct http_request *, struct http_reply *, struct err *);
 
 /* Adds "?key=value" or "&key=value", percent-encoded. */

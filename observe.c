@@ -371,7 +371,6 @@ static int observe_workload(struct observation *o, struct pebble *p, struct cont
 	size_t n;
 	bool found;
 
-	workload_files(s->arena, s->charm, &c->files, &c->n_files);
 	if (pebble_services(p, &c->services, &c->n_services, o->err) < 0 || pebble_read(p, c->files, c->n_files, o->err) < 0 ||
 	    pebble_list(p, workload_directory(s->charm), &entries, &n, &found, o->err) < 0)
 		return -1;
@@ -387,7 +386,6 @@ static void observe_container(struct observation *o, size_t i)
 	struct container_state *c = &o->s->containers[i];
 	struct pebble *p = o->d->pebbles[i];
 
-	c->name = o->s->charm->containers.v[i];
 	if (pebble_plan(p, &c->plan, o->err) == 0 && (i > 0 || observe_workload(o, p, c) == 0)) {
 		c->reachable = true;
 		return;
@@ -403,13 +401,23 @@ int observe(struct dispatch *d, struct snapshot *s, struct err *err)
 	size_t n = d->charm->containers.n;
 
 	*s = (struct snapshot){ .arena = d->arena, .charm = d->charm, .hook = d->hook, .n_containers = n };
-	if (crypto_kernel(s->seed, sizeof s->seed, err) < 0 || observe_juju(&o) < 0)
+	if (crypto_kernel(s->seed, sizeof s->seed, err) < 0)
 		return -1;
 	d->pebbles = arena_alloc(d->arena, (n + 1) * sizeof *d->pebbles);
 	s->containers = arena_alloc(d->arena, (n + 1) * sizeof *s->containers);
+	/* Pebble answers while Juju is asked. */
 	for (size_t i = 0; i < n; i++) {
-		d->pebbles[i] = d->pebble_open(d, d->charm->containers.v[i]);
-		observe_container(&o, i);
+		struct container_state *c = &s->containers[i];
+
+		c->name = d->charm->containers.v[i];
+		if (i == 0)
+			workload_files(s->arena, s->charm, &c->files, &c->n_files);
+		d->pebbles[i] = d->pebble_open(d, c->name);
+		pebble_ahead(d->pebbles[i], c->files, c->n_files, workload_directory(s->charm));
 	}
+	if (observe_juju(&o) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		observe_container(&o, i);
 	return 0;
 }

@@ -30,6 +30,8 @@ struct socket_pebble {
 	struct pebble base;         /* first: what the ops get is a pointer to it */
 	const char   *path;
 	struct stream stream;
+	struct strs   ahead;        /* targets of GETs that were sent on the stream ahead of their need */
+	size_t        used;         /* of these, the replies that have been read */
 };
 
 static struct socket_pebble *own(struct pebble *p)
@@ -110,22 +112,39 @@ static int not_itself(struct err *err)
 	return -1;
 }
 
+/* Makes the stream ready for a request; *sent: it was sent ahead, and its reply is the next to come. */
+static int stream_ready(struct socket_pebble *p, const struct http_request *rq, bool *sent, struct err *err)
+{
+	bool open = p->stream.fd >= 0, pending = p->used < p->ahead.n;
+
+	p->stream.deadline = clock_ms() + REQUEST_DEADLINE;
+	*sent = open && pending && strcmp(rq->method, "GET") == 0 && str_eq(p->ahead.v[p->used], rq->target);
+	if (*sent) {
+		p->used++;
+		return 0;
+	}
+	p->ahead = (struct strs){ 0 };
+	p->used = 0;
+	/* Replies that nobody came for are in the way of the next one. */
+	if (!pending && stream_idle(&p->stream))
+		return 0;
+	stream_close(&p->stream);
+	return stream_open(&p->stream, p->path, err);
+}
+
 /* *again: the connection failed, or what came is no answer; of a connection that cannot be made a second attempt tells nothing new. */
 static int attempt(struct socket_pebble *p, struct arena *arena, const struct http_request *rq, struct reply *reply, bool *again,
                    struct err *err)
 {
 	struct http_reply http = { 0 };
+	bool sent;
 	int rc;
 
 	*reply = (struct reply){ 0 };
 	*again = false;
-	p->stream.deadline = clock_ms() + REQUEST_DEADLINE;
-	if (!stream_idle(&p->stream)) {
-		stream_close(&p->stream);
-		if (stream_open(&p->stream, p->path, err) < 0)
-			return -1;
-	}
-	rc = http_exchange(&p->stream, arena, rq, &http, err);
+	if (stream_ready(p, rq, &sent, err) < 0)
+		return -1;
+	rc = sent ? http_receive(&p->stream, arena, &http, err) : http_exchange(&p->stream, arena, rq, &http, err);
 	if (rc < 0)
 		not_itself(err);
 	else
@@ -285,11 +304,13 @@ static int change_outcome(const struct node *change, struct err *err)
 
 /* --- Plan, layers, services. --- */
 
+static const char plan_target[] = "/v1/plan?format=yaml", services_target[] = "/v1/services";
+
 static int socket_plan(struct pebble *p, struct node **plan, struct err *err)
 {
 	struct reply reply;
 
-	if (get(p, p->arena, S("/v1/plan?format=yaml"), &reply, err) < 0)
+	if (get(p, p->arena, str_of(plan_target), &reply, err) < 0)
 		return -1;
 	if (!node_is(reply.result, NODE_STRING) || yaml_parse(p->arena, reply.result->text, "plan", plan, err) < 0)
 		return err_set(err, ERR_WAITING, "pebble: the plan is no YAML");
@@ -306,7 +327,7 @@ static int socket_services(struct pebble *p, struct service **services, size_t *
 
 	*services = NULL;
 	*n = 0;
-	if (get(p, p->arena, S("/v1/services"), &reply, err) < 0)
+	if (get(p, p->arena, str_of(services_target), &reply, err) < 0)
 		return -1;
 	NODE_EACH(item, reply.result) {
 		*services = arena_grow(p->arena, *services, *n, sizeof **services);
@@ -406,18 +427,23 @@ static int read_file(const struct reply *reply, struct file *file, struct err *e
 	return err_set(err, ERR_WAITING, "pebble: an answer without " FMT, ARG(file->path));
 }
 
+static struct http_request read_request(struct arena *arena, const struct file *files, size_t n)
+{
+	struct buf target = { .arena = arena };
+
+	buf_adds(&target, "/v1/files?action=read");
+	for (size_t i = 0; i < n; i++)
+		http_query(&target, "path", files[i].path);
+	return (struct http_request){ .method = "GET", .accept = "multipart/form-data", .target = buf_str(&target) };
+}
+
 static int socket_read(struct pebble *p, struct file *files, size_t n, struct err *err)
 {
-	struct http_request rq = { .method = "GET", .accept = "multipart/form-data" };
-	struct buf target = { .arena = p->arena };
+	struct http_request rq = read_request(p->arena, files, n);
 	struct reply reply;
 
 	if (n == 0)
 		return 0;
-	buf_adds(&target, "/v1/files?action=read");
-	for (size_t i = 0; i < n; i++)
-		http_query(&target, "path", files[i].path);
-	rq.target = buf_str(&target);
 	if (call(p, p->arena, &rq, &reply, err) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++)
@@ -465,17 +491,23 @@ static int socket_write(struct pebble *p, const struct file *files, size_t n, st
 	return first_file_error(reply.result, false, err);
 }
 
+static struct str list_target(struct arena *arena, struct str path)
+{
+	struct buf target = { .arena = arena };
+
+	buf_adds(&target, "/v1/files?action=list");
+	http_query(&target, "path", path);
+	return buf_str(&target);
+}
+
 static int socket_list(struct pebble *p, struct str path, struct entry **entries, size_t *n, bool *found, struct err *err)
 {
-	struct buf target = { .arena = p->arena };
 	struct reply reply;
 
 	*entries = NULL;
 	*n = 0;
 	*found = false;
-	buf_adds(&target, "/v1/files?action=list");
-	http_query(&target, "path", path);
-	if (get(p, p->arena, buf_str(&target), &reply, err) < 0) {
+	if (get(p, p->arena, list_target(p->arena, path), &reply, err) < 0) {
 		if (reply.status != 404 || !str_is(reply.kind, "not-found"))
 			return -1;
 		err_clear(err);
@@ -862,6 +894,27 @@ static int socket_exec(struct pebble *p, const struct exec *exec, struct exec_re
 
 /* --- The seam. --- */
 
+static void socket_ahead(struct pebble *base, const struct file *files, size_t n, struct str directory)
+{
+	struct socket_pebble *p = own(base);
+	struct arena *arena = base->arena;
+	struct err unsaid = { .arena = arena };
+	struct http_request rqs[4] = { { .method = "GET", .target = str_of(plan_target) } };
+	size_t count = 1;
+
+	if (n > 0) {
+		rqs[count++] = (struct http_request){ .method = "GET", .target = str_of(services_target) };
+		rqs[count++] = read_request(arena, files, n);
+		rqs[count++] = (struct http_request){ .method = "GET", .target = list_target(arena, directory) };
+	}
+	/* Without waiting: a Pebble that makes us wait is waited for where its answers are needed. */
+	p->stream.deadline = clock_ms();
+	if (stream_open(&p->stream, p->path, &unsaid) < 0 || http_send(&p->stream, arena, rqs, count, &unsaid) < 0)
+		return;
+	for (size_t i = 0; i < count; i++)
+		strs_add(arena, &p->ahead, rqs[i].target);
+}
+
 static void socket_close(struct pebble *p)
 {
 	stream_close(&own(p)->stream);
@@ -880,6 +933,7 @@ static const struct pebble_ops socket_ops = {
 	.signal = socket_signal,
 	.exec = socket_exec,
 	.close = socket_close,
+	.ahead = socket_ahead,
 };
 
 struct pebble *pebble_open(struct arena *arena, struct str socket, struct trace *trace)
@@ -890,6 +944,12 @@ struct pebble *pebble_open(struct arena *arena, struct str socket, struct trace 
 	p->path = str_c(arena, socket);
 	p->stream = (struct stream){ .arena = arena, .fd = -1 };
 	return &p->base;
+}
+
+void pebble_ahead(struct pebble *p, const struct file *files, size_t n, struct str directory)
+{
+	if (p->ops->ahead)
+		p->ops->ahead(p, files, n, directory);
 }
 
 int pebble_plan(struct pebble *p, struct node **plan, struct err *err)

@@ -52,12 +52,17 @@ struct pebble_ops {
 	int (*signal)(struct pebble *, const char *name, struct str service, struct err *);
 	int (*exec)(struct pebble *, const struct exec *, struct exec_result *, struct err *);
 	void (*close)(struct pebble *);
+	void (*ahead)(struct pebble *, const struct file *files, size_t n, struct str directory);   /* NULL: nothing is gained */
 };
 struct pebble { const struct pebble_ops *ops; struct arena *arena; struct trace *trace; };
 
 /* The real one; connects on first use. socket: the path of pebble.socket. */
 struct pebble *pebble_open(struct arena *, struct str socket, struct trace *);
 
+/* Sends what pebble_plan will ask and, with files, pebble_services, pebble_read of these and pebble_list of the directory, all at once, so that
+ * Pebble answers while we do something else. To be called first; what then is asked in this order finds its answer under way. A failure is none:
+ * each is asked as if this had not been. */
+void pebble_ahead(struct pebble *, const struct file *files, size_t n, struct str directory);
 int pebble_plan(struct pebble *, struct node **plan, struct err *);   /* never NULL; an empty map when empty */
 int pebble_services(struct pebble *, struct service **, size_t *n, struct err *);
 /* Adds a layer under `label`, combining with one of that name. */

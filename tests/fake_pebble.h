@@ -301,7 +301,7 @@ static bool fake_turn(struct fake *f)
 			buf_add(&c->in, (struct str){ bytes, (size_t)n });
 			done = true;
 		}
-		while (c->fd >= 0 && (used = c->websocket ? fake_frame(f, c, buf_str(&c->in)) : fake_request(buf_str(&c->in))) > 0) {
+		while (c->fd >= 0 && !c->closing && (used = c->websocket ? fake_frame(f, c, buf_str(&c->in)) : fake_request(buf_str(&c->in))) > 0) {
 			struct str request = str_dup(f->arena, str_sub(buf_str(&c->in), 0, used));
 			memmove(c->in.p, c->in.p + used, c->in.n - used);
 			c->in.n -= used;

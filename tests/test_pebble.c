@@ -584,6 +584,173 @@ static void test_one_connection(void)
 	arena_free(arena);
 }
 
+/* --- Questions sent ahead. --- */
+
+#define AHEAD_RULES { "GET /v1/plan", 200, RESULT("\"{}\""), AGAIN }, { "GET /v1/services", 200, RESULT("[]"), AGAIN }, \
+	{ "GET /v1/files?action=read", 200, FILES, AGAIN, MULTIPART }, { "GET /v1/files?action=list", 404, KIND("not-found", "x"), AGAIN }
+#define AHEAD_LOG "GET /v1/plan?format=yaml\nGET /v1/services\nGET /v1/files?action=read&path=/a%20b%26c&path=/etc/%C3%A4&path=/c\n" \
+	"GET /v1/files?action=list&path=/app\n"
+static const char ahead_want[] = "{}/a b&c: 'one\r\n--B1 two\n'\n/etc/\xc3\xa4: missing\n/c: error open /c: denied\nmissing\n";
+
+static void ask_ahead(struct pebble *p)
+{
+	static const struct file files[] = { { .path = S("/a b&c") }, { .path = S("/etc/\xc3\xa4") }, { .path = S("/c") } };
+
+	pebble_ahead(p, files, LEN(files), S("/app"));
+}
+
+/* What was sent ahead and then asked, with flags and pieces for all answers and a cut for that of one rule. */
+static int play_ahead(struct fake *fake, size_t rule, unsigned flags, size_t piece, size_t cut, struct buf *text, struct err *err)
+{
+	static const enum op ops[] = { PLAN, SERVICES, READ, LIST };
+	struct rule rules[FAKE_RULES] = { AHEAD_RULES, AHEAD_RULES };
+	struct pebble *p;
+	int rc = 0;
+
+	for (size_t i = 0; i < 8; i++) {
+		rules[i].flags |= flags;
+		rules[i].piece = piece;
+	}
+	if (cut > 0) {   /* once; the rule of the second set answers when it is asked again */
+		rules[rule].cut = cut;
+		rules[rule].flags &= ~(unsigned)AGAIN;
+	}
+	fake_start(fake, rules);
+	p = pebble_open(err->arena, fake->path, NULL);
+	ask_ahead(p);
+	for (size_t i = 0; rc == 0 && i < LEN(ops); i++)
+		rc = perform(p, ops[i], text, err);
+	system_calls.fail_at = 0;
+	pebble_close(p);
+	fake_stop(fake);
+	return rc;
+}
+
+static void test_ahead(void)
+{
+	static const struct { const char *name; unsigned flags; size_t piece; int accepted; } ways[] = {
+		{ "at once", 0, 0, 1 }, { "in pieces of 3", 0, 3, 1 }, { "chunked, byte by byte", CHUNKED, 1, 1 }, { "interim", INTERIM, 0, 1 },
+		{ "closed", CLOSE, 0, 4 }, { "without a length", NO_LENGTH, 5, 4 }, { "dropped between requests", DROP, 0, 4 }, { "with junk behind it", JUNK, 0, 4 },
+	};
+
+	for (size_t w = 0; w < LEN(ways); w++) {
+		struct arena *arena = arena_new();
+		struct err err = { .arena = arena };
+		struct buf text = { .arena = arena };
+		struct fake fake;
+		int before = descriptors();
+
+		CHECK(play_ahead(&fake, 0, ways[w].flags, ways[w].piece, 0, &text, &err) == 0, "%s: %s", ways[w].name, err.msg);
+		CHECK(str_is(buf_str(&text), ahead_want), "%s: got '" FMT "'", ways[w].name, ARG(buf_str(&text)));
+		CHECK(fake.accepted == ways[w].accepted && fake.now == 5000, "%s: %d connections", ways[w].name, fake.accepted);
+		CHECK(descriptors() == before, "%s: a descriptor is open", ways[w].name);
+		arena_free(arena);
+	}
+}
+
+/* Each answer cut anywhere: everything is asked again that is not answered, and no more. */
+static void test_ahead_cuts(void)
+{
+	for (size_t rule = 0; rule < 4; rule++) {
+		for (size_t n = 1; n < 700; n++) {
+			struct arena *arena = arena_new();
+			struct err err = { .arena = arena };
+			struct buf text = { .arena = arena };
+			struct fake fake;
+
+			CHECK(play_ahead(&fake, rule, 0, 0, n, &text, &err) == 0 && str_is(buf_str(&text), ahead_want), "rule %zu cut at %zu: '" FMT "' %s", rule, n,
+			      ARG(buf_str(&text)), err.msg ? err.msg : "");
+			CHECK(fake.accepted == 2 || n > 100, "rule %zu cut at %zu: %d connections", rule, n, fake.accepted);
+			arena_free(arena);
+		}
+	}
+}
+
+static void test_ahead_faults(void)
+{
+	static const struct { int kind; bool harmless; } kinds[] = { { SHORT, true }, { EINTR, true }, { EAGAIN, true }, { EPIPE, false },
+		{ ECONNRESET, false }, { ECONNREFUSED, false }, { ENOMEM, false } };
+	long failed = 0;
+
+	for (size_t k = 0; k < LEN(kinds); k++) {
+		for (long n = 1; ; n++) {
+			struct arena *arena = arena_new();
+			struct err err = { .arena = arena };
+			struct buf text = { .arena = arena };
+			struct fake fake;
+			int before = descriptors(), rc;
+
+			system_calls.calls = 0;
+			system_calls.fail_at = n;
+			system_calls.kind = kinds[k].kind;
+			rc = play_ahead(&fake, 0, 0, 0, 0, &text, &err);
+			CHECK(rc == 0 ? str_is(buf_str(&text), ahead_want) : !kinds[k].harmless && err.kind == ERR_WAITING, "call %ld fails with %d: '" FMT "' %s", n,
+			      kinds[k].kind, ARG(buf_str(&text)), err.msg ? err.msg : "");
+			CHECK(descriptors() == before, "call %ld fails with %d: a descriptor is open", n, kinds[k].kind);
+			arena_free(arena);
+			if (system_calls.calls < n)
+				break;
+			failed++;
+		}
+	}
+	CHECK(failed > 30, "%ld calls", failed);
+	printf("%ld calls failed and survived\n", failed);
+}
+
+/* Another order, something else in between, a Pebble that is not there yet: each is asked as if nothing had been sent. */
+static void test_ahead_otherwise(void)
+{
+	static const struct rule rules[FAKE_RULES] = { AHEAD_RULES, { "POST /v1/layers", 200, RESULT("true"), AGAIN } };
+	static const struct { const char *name; enum op ops[5]; int accepted; const char *log; } orders[] = {
+		{ "in order", { PLAN, SERVICES, READ, LIST, LAYER }, 1, AHEAD_LOG "POST" },
+		{ "the second first", { SERVICES, PLAN, READ, LIST, LAYER }, 2, AHEAD_LOG "GET /v1/services\nGET /v1/plan" },
+		{ "a write in between", { PLAN, LAYER, SERVICES, READ, LIST }, 2, AHEAD_LOG "POST" },
+		{ "the plan twice", { PLAN, PLAN, SERVICES, READ, LIST }, 2, AHEAD_LOG "GET /v1/plan?format=yaml\nGET /v1/services\n" },
+	};
+	static const char *const late[] = { "nobody is there", "nobody accepts" };
+
+	for (size_t i = 0; i < LEN(orders); i++) {
+		struct arena *arena = arena_new();
+		struct err err = { .arena = arena };
+		struct buf text = { .arena = arena };
+		struct fake fake;
+		struct pebble *p;
+
+		fake_start(&fake, rules);
+		p = pebble_open(arena, fake.path, NULL);
+		ask_ahead(p);
+		for (size_t k = 0; k < LEN(orders[i].ops); k++)
+			CHECK(perform(p, orders[i].ops[k], &text, &err) == 0, "%s: %s", orders[i].name, err.msg);
+		CHECK(fake.accepted == orders[i].accepted, "%s: %d connections", orders[i].name, fake.accepted);
+		CHECK(str_starts(buf_str(&fake.log), orders[i].log), "%s: " FMT, orders[i].name, ARG(buf_str(&fake.log)));
+		CHECK(text.n == strlen(ahead_want) + (i == 3 ? 2 : 0), "%s: got '" FMT "'", orders[i].name, ARG(buf_str(&text)));
+		pebble_close(p);
+		fake_stop(&fake);
+		arena_free(arena);
+	}
+	for (size_t i = 0; i < LEN(late); i++) {
+		struct arena *arena = arena_new();
+		struct err err = { .arena = arena };
+		struct buf text = { .arena = arena };
+		struct fake fake;
+		struct pebble *p;
+
+		fake_start(&fake, rules);
+		p = pebble_open(arena, fake.path, NULL);
+		system_calls.calls = 0;
+		system_calls.fail_at = 2;   /* connect, after socket */
+		system_calls.kind = i ? EAGAIN : ENOENT;
+		ask_ahead(p);
+		CHECK(system_calls.calls == 2 && fake.now == 5000, "%s: %ld calls, %d ms", late[i], system_calls.calls, (int)fake.now - 5000);
+		system_calls.fail_at = 0;
+		CHECK(perform(p, PLAN, &text, &err) == 0 && fake.accepted == 1, "%s: %s", late[i], err.msg);
+		CHECK_STR(buf_str(&fake.log), S("GET /v1/plan?format=yaml\n"));
+		pebble_close(p);
+		fake_stop(&fake);
+		arena_free(arena);
+	}
+}
+
 static void test_write(void)
 {
 	static const struct rule rules[FAKE_RULES] = { { "POST /v1/files", 200, RESULT("[]") } };
@@ -794,6 +961,10 @@ int main(void)
 	test_websocket_cuts();
 	test_faults();
 	test_one_connection();
+	test_ahead();
+	test_ahead_cuts();
+	test_ahead_faults();
+	test_ahead_otherwise();
 	test_write();
 	test_much_output();
 	test_nobody_there();

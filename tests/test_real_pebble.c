@@ -287,6 +287,33 @@ static void test_death(struct real *r)
 	CHECK(pebble_plan(r->pebble, &plan, &r->err) < 0 && r->err.kind == ERR_WAITING, "kind %d", r->err.kind);
 }
 
+/* What observing asks, sent at once: the same answers as one by one, on the same connection. */
+static void test_ahead(struct real *r)
+{
+	struct file files[] = { { .path = in_dir(r, "ahead") }, { .path = S("/no/such/file") } };
+	struct str directory = str_of(r->dir);
+	struct node *plan, *again;
+	struct service *services;
+	struct entry *entries;
+	size_t n;
+	bool found;
+
+	files[0].content = S("ahead");
+	OK(pebble_write(r->pebble, files, 1, &r->err));
+	files[0].content = NOSTR;
+	OK(pebble_plan(r->pebble, &plan, &r->err));
+	pebble_close(r->pebble);
+	pebble_ahead(r->pebble, files, LEN(files), directory);
+	OK(pebble_plan(r->pebble, &again, &r->err));
+	CHECK_STR(json_text(r->arena, again, JSON_COMPACT), json_text(r->arena, plan, JSON_COMPACT));
+	OK(pebble_services(r->pebble, &services, &n, &r->err));
+	CHECK(n == 2, "%zu services", n);
+	OK(pebble_read(r->pebble, files, LEN(files), &r->err));
+	CHECK(files[0].found && str_is(files[0].content, "ahead") && !files[1].found, "files");
+	OK(pebble_list(r->pebble, directory, &entries, &n, &found, &r->err));
+	CHECK(found && n > 0, "%zu entries", n);
+}
+
 int main(void)
 {
 	struct real real = { .arena = arena_new() }, *r = &real;
@@ -304,6 +331,7 @@ int main(void)
 		test_checks_and_notices(r);
 		test_files(r);
 		test_exec(r);
+		test_ahead(r);
 		CHECK(descriptors() == before, "%d descriptors instead of %d", descriptors(), before);
 		test_death(r);
 		pebble_close(r->pebble);
