@@ -839,7 +839,7 @@ coverage() {
 
 # mutants [COUNT [FILE.c...]]: that the tests notice when our code is changed.
 mutants() {
-	local folder=$BUILD/mutants plain=$BUILD/mutants-plain plain_libs contain=()
+	local folder=$BUILD/mutants plain=$BUILD/mutants-plain covered=$BUILD/mutants-covered plain_libs contain=()
 	# A mutant may signal the wrong process: it sees none but its own, where that can be had.
 	if [ "$(id -u)" = 0 ] && unshare -p --fork --mount-proc --kill-child true 2>/dev/null; then
 		contain=(unshare -p --fork --mount-proc --kill-child)
@@ -851,6 +851,8 @@ mutants() {
 	build_parts "$plain"
 	objects "$plain" "${OWN_FLAGS[@]}" -- main.c
 	link "$plain/dispatch" "$plain/main.o" "$plain/parts.a"
+	OWN_FLAGS=(-O0 --coverage -fprofile-update=atomic)
+	build_both "$covered"
 	kind asan-gcc
 	deps
 	python_env
@@ -858,7 +860,7 @@ mutants() {
 	build_tests "$folder" tests/test_*.c || say "not all tests compile"
 	COMPILE="${CC[*]} ${CFLAGS[*]} ${OWN_FLAGS[*]} -std=c11 -D_GNU_SOURCE ${INCLUDES[*]}" LINK="${CC[*]} ${CFLAGS[*]} ${OWN_FLAGS[*]}" \
 		LINK_LIBS="${LIBS[*]}" PLAIN_LIBS="$plain_libs" JOBS=$JOBS ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 \
-		"${contain[@]}" "$VENV/bin/python" -B tests/mutants.py "$folder" "$plain" "${@:-200}"
+		"${contain[@]}" "$VENV/bin/python" -B tests/mutants.py "$folder" "$plain" "$covered" "${@:-200}"
 }
 
 # link_program SOURCE OUT: a helper of the tests, with its own main(), under the sanitizers.

@@ -1,25 +1,27 @@
 """Changes our own code mechanically, one place at a time, and sees whether a test notices.
 
-    mutants.py FOLDER PLAIN COUNT [FILE.c...]
+    mutants.py FOLDER PLAIN COVERED COUNT [FILE.c...]
 
-FOLDER holds the objects and the test programs as build.sh made them, with ASan and UBSan; PLAIN the same without, for the program itself, which
-the scripts run often. COUNT places are drawn with a
-fixed seed from all files, or from those named. Kinds: a comparison turned, a constant moved, a statement dropped, a condition negated, a
-table's row changed. A mutant that does not compile, or compiles to the very same code, is none: another is drawn. Survivors that
-tests/survivors names with a reason ("file.c | kind | the line as it was # reason") are shown with it. build.sh gives the commands in the
-environment: COMPILE, LINK, LINK_LIBS, PLAIN_LIBS."""
+FOLDER holds the objects and the test programs as build.sh made them, with ASan and UBSan; PLAIN the program without, since scripts run it
+often; COVERED both for gcov, which tells what functions a test runs: only tests that run the changed one are tried. COUNT places are drawn
+with a fixed seed from all files, or from those named; with SKIP=number in the environment those after as many. A place's rank comes from what
+it says, not from where it stands: when code changes, the other places keep theirs. Kinds: a comparison turned, a constant moved, a statement
+dropped, a condition negated, a table's row changed. A mutant that does not compile, or compiles to the very same code, is none: another is
+drawn. Survivors that tests/survivors names with a reason ("file.c | kind | the line as it was # reason") are shown with it. build.sh gives the
+commands in the environment: COMPILE, LINK, LINK_LIBS, PLAIN_LIBS."""
 import collections
 import concurrent.futures
 import hashlib
+import json
 import os
 import pathlib
 import re
-import resource
 import shlex
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -74,10 +76,11 @@ def candidates(text):
         found.append(("comparison turned", match.start(), match.end(), OPPOSITE[operator]))
         if operator in MOVED:
             found.append(("comparison turned", match.start(), match.end(), MOVED[operator]))
-    for match in re.finditer(r"(?<![\w.])(\d+)(?![\w.])", code):
+    for match in re.finditer(r"(?<![\w.])-?\d+(?![\w.])", code):
         line = code[code.rfind("\n", 0, match.start()) + 1:match.start()]
         if not line.lstrip().startswith("#"):
-            found.append(("table's row changed" if in_table(match.start()) else "constant moved", match.start(), match.end(), str(int(match.group(), 10) + 1)))
+            found.append(("table's row changed" if in_table(match.start()) else "constant moved", match.start(), match.end(),
+                          str(int(match.group(), 10) + 1)))
     for match in re.finditer(r"^\t+(?!return|goto|break|continue|case|default|static|const|struct|enum|int|bool|char|size_t|unsigned|long|else|do|if|for|while|va_)"
                              r"(?:[\w>.*\[\]()-]+ *(?:=|\+=|-=|\|=)[^=]|\w+\(|[\w>.*\[\]()-]+(?:\+\+|--);)[^;{}]*;", code, re.M):
         if not in_table(match.start()):
@@ -119,15 +122,20 @@ def ranked(name, text):
 
 class Bench:
     """The folder of objects, and how to make and try a mutant."""
-    def __init__(self, folder, plain):
+    def __init__(self, folder, plain, covered):
         self.folder, self.plain = folder, plain
         self.compile = shlex.split(os.environ["COMPILE"])
         self.linker = shlex.split(os.environ["LINK"])
         self.libs, self.plain_libs = shlex.split(os.environ["LINK_LIBS"]), shlex.split(os.environ["PLAIN_LIBS"])
         self.scripts = {t.stem: t for t in sorted(ROOT.glob("tests/test_*.py")) if t.stem not in NOT_OF_THE_PROGRAM}
         self.took = {}
-        for name in [t.stem for t in sorted(ROOT.glob("tests/test_*.c"))] + list(self.scripts):
-            self.rehearse(name)
+        self.catches = collections.Counter()    # (file, test): mutants caught
+        names = [t.stem for t in sorted(ROOT.glob("tests/test_*.c"))] + list(self.scripts)
+        with concurrent.futures.ThreadPoolExecutor(1) as worker:
+            reached = worker.submit(lambda: {name: self.reached(name, covered) for name in names})
+            for name in names:
+                self.rehearse(name)
+            self.reaches = reached.result()
         self.uses = {name: self.members(name) for name in self.took if name not in self.scripts}
 
     def rehearse(self, name):
@@ -135,15 +143,40 @@ class Bench:
         if name not in self.scripts and not (self.folder / name).exists():
             print(f"{name} does not take part: it does not compile", flush=True)
             return
-        began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
-        good = self.run(self.command(name, self.plain if name in self.scripts else self.folder), PATIENCE)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        if not good:
+        argv, env = self.command(name, self.plain if name in self.scripts else self.folder)
+        began = time.monotonic()
+        process = subprocess.Popen(argv, cwd=ROOT, env=os.environ | env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL, start_new_session=True)
+        patience = threading.Timer(PATIENCE, os.killpg, (process.pid, signal.SIGKILL))
+        patience.start()
+        _, status, usage = os.wait4(process.pid, 0)
+        patience.cancel()
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
             print(f"{name} does not take part: it fails as it is", flush=True)
-        elif after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime > SLOW:
+        elif usage.ru_utime + usage.ru_stime > SLOW:
             print(f"{name} does not take part: it takes too long", flush=True)
         else:
             self.took[name] = time.monotonic() - began
+
+    def reached(self, name, covered):
+        """{file: [(first line, last line)]} of the functions that a test runs."""
+        for counts in covered.glob("*.gcda"):
+            counts.unlink()
+        self.run(self.command(name, covered), PATIENCE)
+        notes = [str(counts.with_suffix(".gcno")) for counts in covered.glob("*.gcda")]
+        found = collections.defaultdict(list)
+        for text in filter(None, subprocess.run(["gcov", "-j", "-t", *notes], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                                text=True).stdout.splitlines() if notes else ()):
+            for file in json.loads(text)["files"]:
+                found[file["file"]] += [(f["start_line"], f["end_line"]) for f in file["functions"] if f["execution_count"]]
+        return found
+
+    def may_notice(self, file, line):
+        """The tests that run the function there. What is in none, and what none seems to run (a process that is killed does not count), is
+        for all."""
+        tests = [name for name in self.took if any(first <= line <= last for first, last in self.reaches[name][file])]
+        return tests or list(self.took)
 
     def command(self, name, folder):
         """(argv, more environment) of a test on what is in the folder."""
@@ -190,20 +223,23 @@ class Bench:
                 pass
             process.wait()
 
-    def caught_by(self, file, path, folder):
-        """The name of the test that notices, or None. The file's own test comes first, then the quick ones; each has ten times its usual time."""
+    def caught_by(self, file, line, path, folder):
+        """The name of the test that notices, or None. First come those that are quick, for what they caught of this file's mutants; the file's own
+        test counts as if it had caught one. Each has five times its usual time."""
         stem = file.removesuffix(".c")
         code = str(folder / "code.o")
         objects = [code] if stem == "main" else [str(self.plain / "main.o"), code]
         program = subprocess.run([self.linker[0], *objects, str(self.plain / "parts.a"), *self.plain_libs, "-o", str(folder / "dispatch")],
                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
-        for name in sorted(self.took, key=lambda name: (name != f"test_{stem}", self.took[name])):
+        merit = lambda name: (0.1 + self.catches[stem, name] + (name == f"test_{stem}")) / (self.took[name] + 1)
+        for name in sorted(self.may_notice(file, line), key=merit, reverse=True):
             if name in self.scripts:
                 if not program:
                     continue
             elif stem not in self.uses[name] or not self.link([str(self.folder / f"tests.{name}.o"), str(path)], folder / name):
                 continue
-            if not self.run(self.command(name, folder), 5 + 10 * self.took[name]):
+            if not self.run(self.command(name, folder), 10 + 5 * self.took[name]):
+                self.catches[stem, name] += 1
                 return name
             if name not in self.scripts:
                 (folder / name).unlink()
@@ -222,8 +258,9 @@ def survivors():
 
 
 def main():
-    folder, plain_folder, count, files = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4:]
-    bench = Bench(folder, plain_folder)
+    folder, plain_folder, covered = map(pathlib.Path, sys.argv[1:4])
+    count, files = int(sys.argv[4]), sys.argv[5:]
+    bench = Bench(folder, plain_folder, covered)
     texts = {f.name: f.read_text() for f in sorted(ROOT.glob("*.c"))}
     pool = [mutant for _, *mutant in sorted(r for name, text in texts.items() if not files or name in files for r in ranked(name, text))]
     skip = int(os.environ.get("SKIP", "0"))
@@ -244,7 +281,7 @@ def main():
                 return None
             if bench.code(name, where / "code.o") == plain[name]:
                 return None
-            return mutant, bench.caught_by(name, where / "mutant.o", where)
+            return mutant, bench.caught_by(name, text.count("\n", 0, begin) + 1, where / "mutant.o", where)
 
     with concurrent.futures.ThreadPoolExecutor(int(os.environ.get("JOBS", "2"))) as workers:
         waiting = iter(pool[skip:])
