@@ -405,10 +405,10 @@ static void state_override(struct world *w, const struct hook *real)
 		{ state, "app", real->app, getenv("JUJU_UNIT_NAME") != NULL },
 		{ state, "juju_version", real->juju_version, getenv("JUJU_VERSION") != NULL },
 		{ model, "name", real->model, getenv("JUJU_MODEL_NAME") != NULL },
-		{ model, "uuid", real->model_uuid, real->model_uuid.n > 0 },
-		{ model, "http_proxy", real->http_proxy, real->http_proxy.n > 0 },
-		{ model, "https_proxy", real->https_proxy, real->https_proxy.n > 0 },
-		{ model, "no_proxy", real->no_proxy, real->no_proxy.n > 0 },
+		{ model, "uuid", real->model_uuid, real->model_uuid.n },
+		{ model, "http_proxy", real->http_proxy, real->http_proxy.n },
+		{ model, "https_proxy", real->https_proxy, real->https_proxy.n },
+		{ model, "no_proxy", real->no_proxy, real->no_proxy.n },
 	};
 
 	for (size_t i = 0; i < LEN(changes); i++)
