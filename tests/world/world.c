@@ -43,5 +43,6 @@ int main(int argc, char *argv[])
 	put_file(argv[3], buf_str(&seen));
 	put_file(argv[4], buf_str(&states));
 	stage_close(&w);
+	arena_free(err.arena);
 	return 0;
 }
