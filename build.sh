@@ -658,7 +658,6 @@ test_fuzzers() {
 		start_test "$name" fuzz_one "$name" "$BUILD/corpus/$name" -runs=20000 -max_total_time=20
 	done
 	wait_tests
-	say "fuzzers: $(cat "$RESULTS"/fuzz_*.log | awk '/stat::number_of_executed_units/ { n += $2 } END { print n + 0 }') executions"
 }
 
 # A Python of our own for the tests, with tests/requirements.txt, in the cache.
@@ -718,6 +717,17 @@ test_some() {
 	finish_tests
 }
 
+# What the tests of reliability counted; docs/explanation/reliability.md says what each number means.
+say_counts() {
+	cat "$RESULTS"/test_faults-*.log 2>/dev/null | awk '/ faults survived, / { faults += $1; healed += $4; texts += $7; tools += $10 }
+		END { printf "calls and answers failed and survived: %d; worlds healed after them: %d; searched for secrets meanwhile: %d texts, %d tools\n",
+			faults, healed, texts, tools }'
+	cat "$RESULTS"/fuzz_*.log 2>/dev/null | awk '/stat::number_of_executed_units/ { fuzzers++; n += $2 }
+		END { printf "fuzzers: %d; executions: %d\n", fuzzers, n }'
+	cat "$RESULTS"/test_limits.log 2>/dev/null | awk '/ inputs refused$/ { n += $1 } END { printf "inputs without measure refused: %d\n", n }'
+	grep -h ' canaries looked for ' "$RESULTS"/test_secrets.log 2>/dev/null || true
+}
+
 test_all() {
 	need gcc=gcc clang=clang python3=python3 faketime=faketime go=golang-go strace=strace
 	build
@@ -728,6 +738,8 @@ test_all() {
 	test_warnings
 	test_fuzzers
 	test_python
+	wait_tests
+	say_counts
 	finish_tests
 }
 
