@@ -144,12 +144,12 @@ static void group_add(struct collector *c, struct node *group)
 	node_add(c->arena, c->groups, out);
 }
 
-/* The last suffix of a file's name, dot and all; empty where there is none, as in ".rule". */
+/* The last suffix of a file's name, dot and all; empty where there is none. */
 static struct str suffix_of(struct str name)
 {
 	ptrdiff_t dot = str_rfind(name, '.');
 
-	return dot > 0 && (size_t)dot + 1 < name.n ? str_sub(name, (size_t)dot, name.n) : S("");
+	return dot < 0 ? S("") : str_sub(name, (size_t)dot, name.n);
 }
 
 static void file_add(struct collector *c, struct str name, struct str content)
