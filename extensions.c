@@ -172,7 +172,7 @@ static struct str label_base(struct str label)
 	ptrdiff_t colon = str_find(label, ':');
 	struct str base = str_sub(label, 0, colon < 0 ? 0 : (size_t)colon);
 
-	return colon >= 0 && str_find(base, '@') >= 0 ? base : NOSTR;
+	return str_find(base, '@') >= 0 ? base : NOSTR;
 }
 
 static void base_add(struct arena *a, struct strs *bases, struct str base)

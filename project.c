@@ -348,7 +348,7 @@ static struct node *sorted(struct arena *a, const struct node *n)
 	members = arena_alloc(a, (n->count + 1) * sizeof (struct node *));
 	NODE_EACH (member, out)
 		members[i++] = member;
-	if (n->kind == NODE_MAP && i)
+	if (n->kind == NODE_MAP)
 		qsort(members, i, sizeof *members, key_order);
 	for (size_t k = 0; k < i; k++) {
 		struct node *value = sorted(a, members[k]);
