@@ -407,31 +407,42 @@ static struct node *path_error(struct arena *a, struct str path, const char *kin
 	return item;
 }
 
-static struct str list_reply(struct arena *a, struct pebble *p, struct str path)
+static const char long_ago[] = "2024-06-07T00:00:00Z";
+
+static void add_entry(struct arena *a, struct node *list, struct str path, struct str name, struct str type)
+{
+	struct node *item = node_new(a, NODE_MAP);
+
+	node_puts(a, item, "path", path);
+	node_puts(a, item, "name", name);
+	node_puts(a, item, "type", type);
+	node_puts(a, item, "permissions", S("644"));
+	node_puts(a, item, "last-modified", str_of(long_ago));
+	node_add(a, list, item);
+}
+
+static struct str list_reply(struct arena *a, struct pebble *p, struct str path, bool itself)
 {
 	struct node *list = node_new(a, NODE_LIST);
+	struct file file = { .path = path };
 	struct err err = { .arena = a };
 	struct entry *entries;
 	size_t n;
 	bool found;
 
-	if (pebble_list(p, path, &entries, &n, &found, &err) < 0)
+	if (pebble_list(p, path, &entries, &n, &found, &err) < 0 || (!found && pebble_read(p, &file, 1, &err) < 0))
 		return reply_refused(a, &err);
-	if (!found) {
+	if (!found && !(itself && file.found)) {
 		struct node *result = node_new(a, NODE_MAP);
 
 		node_puts(a, result, "message", S("no such file or directory"));
 		node_puts(a, result, "kind", S("not-found"));
 		return reply_json(a, 404, "error", result, NOSTR);
 	}
-	for (size_t i = 0; i < n; i++) {
-		struct node *item = node_new(a, NODE_MAP);
-
-		node_puts(a, item, "path", str_f(a, FMT "/" FMT, ARG(path), ARG(entries[i].name)));
-		node_puts(a, item, "name", entries[i].name);
-		node_puts(a, item, "type", entries[i].type);
-		node_add(a, list, item);
-	}
+	if (itself)
+		add_entry(a, list, path, str_sub(path, (size_t)(str_rfind(path, '/') + 1), path.n), file.found ? S("file") : S("directory"));
+	for (size_t i = 0; !itself && i < n; i++)
+		add_entry(a, list, str_f(a, FMT "/" FMT, ARG(path), ARG(entries[i].name)), entries[i].name, entries[i].type);
 	return reply_json(a, 200, "sync", list, NOSTR);
 }
 
@@ -554,6 +565,7 @@ static struct str control_reply(struct server *s, struct arena *a, struct pebble
 static struct str change_reply(struct server *s, struct arena *a, long id)
 {
 	struct node *change = node_new(a, NODE_MAP), *tasks = node_new(a, NODE_LIST), *task = node_new(a, NODE_MAP), *data = node_new(a, NODE_MAP);
+	struct node *progress = node_new(a, NODE_MAP);
 	struct str error = NOSTR;
 	bool ready = true;
 
@@ -568,10 +580,20 @@ static struct str change_reply(struct server *s, struct arena *a, long id)
 		}
 	node_puts(a, change, "id", str_f(a, "%ld", id));
 	node_puts(a, change, "kind", S("exec"));
+	node_puts(a, change, "summary", S("Execute"));
+	node_puts(a, change, "spawn-time", str_of(long_ago));
 	node_puts(a, change, "status", !ready ? S("Doing") : error.p ? S("Error") : S("Done"));
 	node_put(a, change, S("ready"), node_bool(a, ready));
 	if (error.p)
 		node_puts(a, change, "err", error);
+	node_puts(a, progress, "label", S(""));
+	node_put(a, progress, S("done"), node_int(a, 1));
+	node_put(a, progress, S("total"), node_int(a, 1));
+	node_puts(a, task, "id", str_f(a, "%ld", id));
+	node_puts(a, task, "kind", S("exec"));
+	node_puts(a, task, "summary", S("Execute"));
+	node_puts(a, task, "spawn-time", str_of(long_ago));
+	node_put(a, task, S("progress"), progress);
 	node_put(a, task, S("data"), data);
 	node_puts(a, task, "status", S("Done"));
 	node_add(a, tasks, task);
@@ -669,6 +691,12 @@ static struct str pebble_reply(struct server *s, struct connection *c, const str
 		return websocket_reply(s, c, r->path, r->key);
 	if (post && !str_starts(r->content_type, "multipart/") && json_parse(a, r->body, &json, &err) < 0)
 		return reply_error(a, 400, "not JSON");
+	if (str_is(r->path, "/v1/system-info")) {
+		struct node *info = node_new(a, NODE_MAP);
+
+		node_puts(a, info, "version", S("v1.26.0"));
+		return reply_json(a, 200, "sync", info, NOSTR);
+	}
 	if (str_is(r->path, "/v1/plan")) {
 		struct node *plan;
 		struct buf b = { .arena = a };
@@ -703,7 +731,7 @@ static struct str pebble_reply(struct server *s, struct connection *c, const str
 		while (str_split(&query, '&', &pair))
 			if (str_starts(pair, "path="))
 				path = unescape(a, str_sub(pair, 5, pair.n));
-		return list_reply(a, p, path);
+		return list_reply(a, p, path, str_contains(r->query, S("itself=true")));
 	}
 	if (!post)
 		return read_reply(a, p, r->query);
@@ -715,13 +743,14 @@ static struct str pebble_reply(struct server *s, struct connection *c, const str
 }
 
 /* A whole request at the front of what came; false while some of it is missing. */
-static bool next_request(struct str *in, struct request *r)
+static bool next_request(struct arena *a, struct str *in, struct request *r)
 {
 	const char *end = in->n ? memmem(in->p, in->n, "\r\n\r\n", 4) : NULL;
 	struct str head, line;
 	int64_t length = 0;
 	ptrdiff_t mark;
 	size_t after;
+	bool chunked = false;
 
 	if (!end)
 		return false;
@@ -741,10 +770,23 @@ static bool next_request(struct str *in, struct request *r)
 			r->content_type = value;
 		if (name.n == 17 && strncasecmp(name.p, "sec-websocket-key", 17) == 0)
 			r->key = value;
+		if (name.n == 17 && strncasecmp(name.p, "transfer-encoding", 17) == 0)
+			chunked = true;
 	}
 	if (in->n - after < (size_t)length)
 		return false;
 	r->body = str_sub(*in, after, after + (size_t)length);
+	if (chunked) {
+		struct str rest = str_sub(*in, after, in->n);
+		struct http_chunks chunks = { 0 };
+		struct buf body = { .arena = a };
+		struct err err = { .arena = a };
+
+		if (http_chunks_read(&chunks, &rest, &body, &err) != 1)
+			return false;
+		r->body = buf_str(&body);
+		length = (int64_t)(in->n - after - rest.n);
+	}
 	mark = str_find(r->target, '?');
 	r->path = mark < 0 ? r->target : str_sub(r->target, 0, (size_t)mark);
 	r->query = mark < 0 ? S("") : str_sub(r->target, (size_t)mark + 1, r->target.n);
@@ -757,7 +799,7 @@ static void serve_pebble(struct server *s, struct connection *c)
 	struct str in = str_dup(s->w->arena, buf_str(&c->in));
 	struct request r;
 
-	while (c->fd >= 0 && c->peer == PEBBLE && next_request(&in, &r)) {
+	while (c->fd >= 0 && c->peer == PEBBLE && next_request(s->w->arena, &in, &r)) {
 		enum fault_kind fault = next_fault(s);
 
 		s->w->pebble_requests++;

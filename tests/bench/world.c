@@ -3,7 +3,7 @@
  *   world CHARM-FOLDER STATE.yaml MEASURE DISPATCH EVENT...
  *
  * The events before the last bring the world into its state, by DISPATCH; the last one is measured: MEASURE is executed in the hook's place.
- * Prints what Juju and Pebble saw of it: "calls connections pebble-requests pebble-bytes exit-code". */
+ * Prints what Juju and Pebble saw of it: "calls connections pebble-requests pebble-bytes exit-code unit-status". */
 #include "../stage.c"
 
 int main(int argc, char *argv[])
@@ -19,8 +19,9 @@ int main(int argc, char *argv[])
 	stage_open(&w, argv[1], state, argv[2]);
 	for (int i = 5; i < argc; i++)
 		status = stage_run(&w, argv[i], NULL, NULL, i == argc - 1 ? argv[3] : argv[4], 60);
-	printf("%ld %ld %ld %ld %d\n", w.calls, w.connections, w.pebble_requests, w.pebble_bytes,
-	       status >= 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+	printf("%ld %ld %ld %ld %d " FMT "\n", w.calls, w.connections, w.pebble_requests, w.pebble_bytes,
+	       status >= 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1,
+	       ARG(node_gets(node_get(simulator_state(w.simulator), "unit_status"), "name")));
 	if (w.output.n)
 		fprintf(stderr, FMT, ARG(w.output));
 	stage_close(&w);
