@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "../simulate.h"
+#include "../world.h"
 
 /* --- A charm with one of everything. --- */
 static struct endpoint endpoints[] = {
@@ -38,11 +38,11 @@ static struct charm *charm_make(struct arena *a)
 	return c;
 }
 
-struct world { struct arena *a; struct charm *charm; struct simulator *s; struct err err; int rc; };
+struct tried { struct arena *a; struct charm *charm; struct simulator *s; struct err err; int rc; };
 
-static struct world world_of(const char *text)
+static struct tried world_of(const char *text)
 {
-	struct world w = { .a = arena_new() };
+	struct tried w = { .a = arena_new() };
 
 	w.err.arena = w.a;
 	w.charm = charm_make(w.a);
@@ -112,7 +112,7 @@ static const struct { const char *name, *text, *want; } bad[] = {
 static void test_bad(void)
 {
 	for (size_t i = 0; i < LEN(bad); i++) {
-		struct world w = world_of(bad[i].text);
+		struct tried w = world_of(bad[i].text);
 		struct str msg = str_of(w.err.msg);
 
 		CHECK(w.rc < 0, "%s: taken", bad[i].name);
@@ -126,7 +126,7 @@ static void test_bad(void)
 /* --- What is filled in. --- */
 static void test_defaults(void)
 {
-	struct world w = world_of("");
+	struct tried w = world_of("");
 	struct node *state;
 
 	CHECK(w.rc == 0, "%s", w.err.msg);
@@ -161,7 +161,7 @@ static void test_defaults(void)
 /* What simulator_state gives is a state that is the same again. */
 static void test_round_trip(void)
 {
-	struct world w = world_of("relations: [{endpoint: db, remote_app_data: {a: '1'}}]\nsecrets: [{id: x, tracked_content: {a: b}}]\nopened_ports: [80]\n"
+	struct tried w = world_of("relations: [{endpoint: db, remote_app_data: {a: '1'}}]\nsecrets: [{id: x, tracked_content: {a: b}}]\nopened_ports: [80]\n"
 	                          "containers: [{name: app, layers: {l: {services: {x: {override: merge, command: y}}}}}]\n"), again;
 	struct buf text = { .arena = w.a };
 
@@ -200,7 +200,7 @@ static const struct { const char *event; int rc; const char *want; } events[] = 
 
 static void test_events(void)
 {
-	struct world w = world_of(events_state);
+	struct tried w = world_of(events_state);
 
 	CHECK(w.rc == 0, "%s", w.err.msg);
 	for (size_t i = 0; i < LEN(events); i++) {
@@ -320,7 +320,7 @@ static const struct call action_calls[] = {
 };
 
 /* Words by blanks; all after "--" or "<" is one word. */
-static void call_run(struct world *w, struct carrier *carrier, const struct call *c)
+static void call_run(struct tried *w, struct carrier *carrier, const struct call *c)
 {
 	const char *argv[16] = { 0 };
 	struct str rest = str_of(c->words), word;
@@ -343,7 +343,7 @@ static void call_run(struct world *w, struct carrier *carrier, const struct call
 	CHECK(str_is(call.code ? call.message : call.output, c->want), "%s: '" FMT "'", c->words, ARG(call.code ? call.message : call.output));
 }
 
-static struct hook begin(struct world *w, const char *event)
+static struct hook begin(struct tried *w, const char *event)
 {
 	struct hook h;
 
@@ -352,7 +352,7 @@ static struct hook begin(struct world *w, const char *event)
 	return h;
 }
 
-static void run_calls(struct world *w, const char *event, const struct call *list, size_t n)
+static void run_calls(struct tried *w, const char *event, const struct call *list, size_t n)
 {
 	struct carrier *carrier;
 
@@ -366,7 +366,7 @@ static void run_calls(struct world *w, const char *event, const struct call *lis
 
 static void test_tools(void)
 {
-	struct world w = world_of(tools_state);
+	struct tried w = world_of(tools_state);
 	const struct node *journal;
 
 	run_calls(&w, "config-changed", calls, LEN(calls));
@@ -403,7 +403,7 @@ static const struct call writes[] = {
 static void test_end(void)
 {
 	for (int code = 0; code < 2; code++) {
-		struct world w = world_of(tools_state);
+		struct tried w = world_of(tools_state);
 		struct node *relation;
 
 		run_calls(&w, "config-changed", writes, LEN(writes));
@@ -433,7 +433,7 @@ static const struct { const char *option, *value, *want; } sets[] = {
 
 static void test_set(void)
 {
-	struct world w = world_of("config: {title: there}\n");
+	struct tried w = world_of("config: {title: there}\n");
 
 	for (size_t i = 0; i < LEN(sets); i++) {
 		int rc = simulator_set(w.s, str_of(sets[i].option), str_of(sets[i].value), &w.err);
@@ -449,9 +449,23 @@ static void test_set(void)
 	arena_free(w.a);
 }
 
+/* A relation with what a provider of the interface would write. */
+static void test_example(void)
+{
+	struct tried w = world_of("relations: [{endpoint: db, id: 1}]\n");
+
+	CHECK(relate_example(w.s, S("db"), &w.err) == 0, "%s", w.err.msg);
+	CHECK_STR(node_gets(node_get(state_relation(w.s, S("db"), 2), "remote_app_data"), "database"), S("shop"));
+	CHECK(node_get(w.s->state, "secrets")->count == 1, "its secret");
+	CHECK(relate_example(w.s, S("web"), &w.err) < 0 && strstr(w.err.msg, "no example data for interface http"), "%s", w.err.msg);
+	CHECK(relate_example(w.s, S("redis"), &w.err) < 0 && strstr(w.err.msg, "it has: db, web, peers; write under requires in charmcraft.yaml: redis: {interface: redis, "), "%s", w.err.msg);
+	CHECK(relate_example(w.s, S("nothing"), &w.err) < 0 && strstr(w.err.msg, "it has: db, web, peers") && !strstr(w.err.msg, "write"), "%s", w.err.msg);
+	arena_free(w.a);
+}
+
 static void test_relate(void)
 {
-	struct world w = world_of("relations: [{endpoint: db, id: 1}]\n");
+	struct tried w = world_of("relations: [{endpoint: db, id: 1}]\n");
 	struct node *relation, *secret;
 
 	yaml_parse(w.a, S("{endpoint: db, remote_app_data: {a: b}}"), "t", &relation, &w.err);
@@ -494,7 +508,7 @@ static struct strs names(struct arena *a, const char *one, const char *two)
 	return list;
 }
 
-static struct str currents(struct world *w, struct pebble *p)
+static struct str currents(struct tried *w, struct pebble *p)
 {
 	struct service *services;
 	struct buf out = { .arena = w->a };
@@ -506,7 +520,7 @@ static struct str currents(struct world *w, struct pebble *p)
 	return buf_str(&out);
 }
 
-static void add_layer(struct world *w, struct pebble *p, const char *label, const char *text, const char *refused)
+static void add_layer(struct tried *w, struct pebble *p, const char *label, const char *text, const char *refused)
 {
 	struct node *layer;
 	int rc;
@@ -521,7 +535,7 @@ static void add_layer(struct world *w, struct pebble *p, const char *label, cons
 
 static void test_plan(void)
 {
-	struct world w = world_of(pebble_state);
+	struct tried w = world_of(pebble_state);
 	struct pebble *p;
 	struct node *plan;
 
@@ -547,7 +561,7 @@ static void test_plan(void)
 
 static void test_services(void)
 {
-	struct world w = world_of(pebble_state);
+	struct tried w = world_of(pebble_state);
 	struct pebble *p = simulator_pebble(w.s, S("app"));
 	struct strs list;
 	size_t before;
@@ -593,7 +607,7 @@ static void test_services(void)
 
 static void test_files(void)
 {
-	struct world w = world_of(pebble_state);
+	struct tried w = world_of(pebble_state);
 	struct pebble *p = simulator_pebble(w.s, S("app"));
 	struct file files[] = { { .path = S("/d/f") }, { .path = S("/none") }, { .path = S("/d") } };
 	struct file written[] = { { .path = S("/new/x"), .content = S("y") }, { .path = S("/d"), .content = S("z") } };
@@ -631,7 +645,7 @@ static void test_files(void)
 
 static void test_exec(void)
 {
-	struct world w = world_of(pebble_state);
+	struct tried w = world_of(pebble_state);
 	struct pebble *p = simulator_pebble(w.s, S("app"));
 	struct exec e = { .command = names(w.a, "run", "it"), .working_dir = S("/app"), .user = S("u") };
 	struct exec_result r;
@@ -653,7 +667,7 @@ static void test_exec(void)
 static void test_unreachable(void)
 {
 	static const char *const containers[] = { "side", "nowhere" };
-	struct world w = world_of(pebble_state);
+	struct tried w = world_of(pebble_state);
 
 	for (size_t i = 0; i < LEN(containers); i++) {
 		struct pebble *p = simulator_pebble(w.s, str_of(containers[i]));
@@ -707,6 +721,7 @@ int main(void)
 	test_end();
 	test_set();
 	test_relate();
+	test_example();
 	test_plan();
 	test_services();
 	test_files();
