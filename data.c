@@ -14,6 +14,19 @@
 /* A chunk is address space, of which only the pages that are used become memory; one or two of them do for a whole hook. */
 enum { CHUNK = 256 << 10, ALIGN = 16 };
 
+/* Under AddressSanitizer each block ends where its bytes end, and a guard follows: a step too far is as loud as in memory of malloc. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define GUARDED
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define GUARDED
+#endif
+#ifdef GUARDED
+#include <sanitizer/asan_interface.h>
+enum { GUARD = ALIGN, EXACT = 64 };   /* bytes; an array grows by one item at a time up to so many */
+#endif
+
 struct chunk {
 	struct chunk *next;
 	size_t used, size;
@@ -55,6 +68,11 @@ void *arena_alloc(struct arena *a, size_t size)
 
 	if (size > SIZE_MAX / 2)
 		arena_exhausted();
+#ifdef GUARDED
+	size_t own = size;
+
+	size += GUARD;
+#endif
 	size = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
 	if (!c || c->size - c->used < size) {
 		size_t room = size > CHUNK / 4 ? size : CHUNK;
@@ -75,6 +93,9 @@ void *arena_alloc(struct arena *a, size_t size)
 	}
 	p = (char *)c->bytes + c->used;
 	c->used += size;
+#ifdef GUARDED
+	ASAN_POISON_MEMORY_REGION(p + own, size - own);
+#endif
 	return p;
 }
 
@@ -82,6 +103,14 @@ void *arena_grow(struct arena *a, void *items, size_t count, size_t size)
 {
 	void *grown;
 
+#ifdef GUARDED
+	if (count < EXACT) {
+		grown = arena_alloc(a, (count + 1) * size);
+		if (count)
+			memcpy(grown, items, count * size);
+		return grown;
+	}
+#endif
 	if (count & (count - 1) || (count && count < 4))
 		return items;   /* between two capacities: 0 (4 at first), 4, 8, 16, ... */
 	grown = arena_alloc(a, (count ? count * 2 : 4) * size);

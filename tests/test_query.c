@@ -409,7 +409,7 @@ static const struct { const char *pattern; int empty; const char *problem; } pat
 	{ "(?i-)", -1, "invalid or unsupported Perl syntax" }, { "(?=a)", -1, "invalid or unsupported Perl syntax" },
 	{ "(?i--s)", -1, "invalid or unsupported Perl syntax" },
 	{ "(?P<>a)", -1, "invalid named capture" }, { "(?P<n", -1, "invalid named capture" }, { "(?<n-m>a)", -1, "invalid named capture" },
-	{ "[a-z]", 0, NULL }, { "[^a]", 0, NULL }, { "[]a]", 0, NULL }, { "[^]a]", 0, NULL }, { "[a-]", 0, NULL }, { "[\\d-z]", 0, NULL },
+	{ "[a-z]", 0, NULL }, { "[a-a]", 0, NULL }, { "[^a]", 0, NULL }, { "[]a]", 0, NULL }, { "[^]a]", 0, NULL }, { "[a-]", 0, NULL }, { "[\\d-z]", 0, NULL },
 	{ "[[:alpha:]]", 0, NULL }, { "[[:^digit:]x]", 0, NULL }, { "[[:x]", 0, NULL }, { "[\\]]*", 1, NULL }, { "[\\x41-\\x{42}]", 0, NULL },
 	{ "[", -1, "missing closing ]" }, { "[a", -1, "missing closing ]" }, { "[]", -1, "missing closing ]" }, { "[a-", -1, "missing closing ]" },
 	{ "[z-a]", -1, "invalid character class range" }, { "[[:nope:]]", -1, "invalid character class range" }, { "[\\e]", -1, "invalid escape sequence" },
