@@ -6,10 +6,29 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <errno.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+/* In place of the C library's, each failing when it is told to. */
+static struct { bool getrandom, waitpid; } fails;
+
+ssize_t getrandom(void *bytes, size_t n, unsigned flags)
+{
+	errno = EIO;
+	return fails.getrandom ? -1 : syscall(SYS_getrandom, bytes, n, flags);
+}
+
+pid_t waitpid(pid_t pid, int *status, int options)
+{
+	pid_t child = (pid_t)syscall(SYS_wait4, pid, status, options, NULL);
+
+	errno = ECHILD;
+	return fails.waitpid ? -1 : child;
+}
 
 static struct dispatch made(struct arena *a, struct trace *trace, const struct charm *charm)
 {
@@ -109,6 +128,18 @@ static void outcome(struct dispatch *d, const char *answer, bool listens, const 
 	}
 }
 
+/* A collector that takes the request and says nothing: the hook does not wait for it. */
+static void slow(struct dispatch *d)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t n = sizeof address;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	CHECK(bind(fd, (struct sockaddr *)&address, n) == 0 && getsockname(fd, (struct sockaddr *)&address, &n) == 0 && listen(fd, 1) == 0, "no port");
+	CHECK_STR(str_of(telemetry_send(d, str_f(d->arena, "http://127.0.0.1:%d", ntohs(address.sin_port)), NOSTR, false)), S("the collector is too slow"));
+	close(fd);
+}
+
 static void outcomes(void)
 {
 	static const struct { const char *answer, *want; } answers[] = {
@@ -134,11 +165,22 @@ static void outcomes(void)
 	for (size_t i = 0; i < LEN(no_urls); i++)
 		outcome(&d, "", true, no_urls[i], NULL, "the collector's URL is none");
 	/* with a CA the address alone means https, and this CA is none */
+	outcome(&d, str_f(a, "%*s", 5000, "").p, true, "http://127.0.0.1:%d/", NULL, "the collector did not answer");
 	tls = telemetry_problem(telemetry_post(a, str_f(a, "127.0.0.1:%d", port), S("no certificate"), S("{}")));
 	CHECK(tls && (strcmp(tls, "the CA's certificate cannot be read") == 0 || strstr(tls, "without TLS")), "%s", tls ? tls : "sent");
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
+	/* The ports of http and https; whoever may listen there on this machine is no collector that we could trust. */
+	CHECK(telemetry_post(a, S("http://127.0.0.1"), NOSTR, S("{}")) != telemetry_post(a, S("http://#"), NOSTR, S("{}")), "a URL without a port is one");
+	CHECK(telemetry_post(a, S("https://127.0.0.1"), S("x"), S("{}")) != telemetry_post(a, S("http://#"), NOSTR, S("{}")), "a URL without a port is one");
 	CHECK(!telemetry_send(&d, NOSTR, NOSTR, false), "nobody is related");
+	slow(&d);
+	fails.getrandom = true;
+	CHECK_STR(str_of(telemetry_send(&d, S("http://127.0.0.1:1"), NOSTR, false)), S("there are no random bytes"));
+	fails.getrandom = false;
+	fails.waitpid = true;
+	CHECK_STR(str_of(telemetry_send(&d, S("http://127.0.0.1:1"), NOSTR, false)), S("no process to send them"));
+	fails.waitpid = false;
 	d.trace = NULL;
 	CHECK(!telemetry_send(&d, S("http://127.0.0.1:1"), NOSTR, false), "nothing was traced");
 	CHECK(strcmp(telemetry_problem(1000), "the process that sends them failed") == 0, "a crash");
