@@ -47,6 +47,11 @@ def measured(folder):
     return branches, lines
 
 
+def share(part, whole):
+    """In percent; of nothing all was taken."""
+    return 100 * part / whole if whole else 100
+
+
 def main():
     folder, listed = pathlib.Path(sys.argv[1]), sys.argv[2:]
     named, used = exceptions(), set()
@@ -62,7 +67,7 @@ def main():
             n += 1
             hit += count > 0
         seen = sum(1 for count in lines[name].values() if count)
-        print(f"{name:24} {len(lines[name]):7} {100 * seen / max(len(lines[name]), 1):6.1f}% {n:8} {100 * hit / max(n, 1):6.1f}%")
+        print(f"{name:24} {len(lines[name]):7} {share(seen, len(lines[name])):6.1f}% {n:8} {share(hit, n):6.1f}%")
         total += n
         taken += hit
         if name in listed:
@@ -71,12 +76,11 @@ def main():
                                          if not count and (name, function) not in named)
             for line in sorted(missed):
                 print(f"  {name}:{line}: {missed[line]} not taken: {source[line - 1].strip()}")
-    share = 100 * taken / max(total, 1)
-    print(f"{'all':24} {'':15} {total:8} {share:6.1f}%")
+    print(f"{'all':24} {'':15} {total:8} {share(taken, total):6.1f}%")
     for (name, function), reason in sorted(named.items()):
         print(f"not counted: {name} {function}: {reason}" + ("" if (name, function) in used else " (there is no such function)"))
-    print(f"{share:.1f}% of {total} branches; {WANTED:.0f}% wanted")
-    return 0 if share >= WANTED and used == named.keys() else 1
+    print(f"{share(taken, total):.1f}% of {total} branches; {WANTED:.0f}% wanted")
+    return 0 if share(taken, total) >= WANTED and used == named.keys() else 1
 
 
 if __name__ == "__main__":
