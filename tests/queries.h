@@ -15,7 +15,7 @@ static void valid(const char *query, const char *want, int (*inject)(struct aren
 	struct err err = { .arena = arena };
 	struct str got = NOSTR;
 
-	CHECK(inject(arena, str_of(query), &matcher, 1, &got, &err) == 0, "%s: %s", query, err.msg);
+	CHECK(inject(arena, exact(arena, query), &matcher, 1, &got, &err) == 0, "%s: %s", query, err.msg);
 	CHECK_STR(got, str_of(want));
 	arena_free(arena);
 }
@@ -28,7 +28,7 @@ static void invalid(const char *query, const char *want, int (*inject)(struct ar
 	struct err err = { .arena = arena };
 	struct str got = NOSTR;
 
-	CHECK(inject(arena, str_of(query), NULL, 0, &got, &err) < 0, "%s: taken as " FMT, query, ARG(got));
+	CHECK(inject(arena, exact(arena, query), NULL, 0, &got, &err) < 0, "%s: taken as " FMT, query, ARG(got));
 	CHECK(err.kind == ERR_INPUT, "%s: kind %d", query, err.kind);
 	CHECK(strcmp(err.msg ? err.msg : "", want) == 0, "%s: '%s', not '%s'", query, err.msg ? err.msg : "", want);
 	arena_free(arena);

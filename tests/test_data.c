@@ -28,11 +28,11 @@ static void strings(void)
 
 	for (size_t i = 0; i < LEN(ints); i++) {
 		value = 0;
-		CHECK(str_int(str_of(ints[i].text), &value) == ints[i].ok, "%s", ints[i].text);
+		CHECK(str_int(exact(a, ints[i].text), &value) == ints[i].ok, "%s", ints[i].text);
 		CHECK(value == ints[i].value, "%s: %lld", ints[i].text, (long long)value);
 	}
 	for (size_t i = 0; i < LEN(utf8); i++)
-		CHECK(utf8_valid(str_of(utf8[i].text)) == utf8[i].ok, "number %zu", i);
+		CHECK(utf8_valid(exact(a, utf8[i].text)) == utf8[i].ok, "number %zu", i);
 	while (str_split(&rest, ',', &part))
 		strs_add(a, &list, part);
 	CHECK(list.n == 3, "%zu parts", list.n);
@@ -109,7 +109,7 @@ static void json(void)
 	struct buf deep = { .arena = a }, wide = { .arena = a };
 
 	for (size_t i = 0; i < LEN(json_cases); i++) {
-		int rc = json_parse(a, str_of(json_cases[i].in), &n, &err);
+		int rc = json_parse(a, exact(a, json_cases[i].in), &n, &err);
 
 		CHECK((rc == 0) == (json_cases[i].out != NULL), "%s", json_cases[i].in);
 		if (rc == 0 && json_cases[i].out)
@@ -223,7 +223,7 @@ static void yaml(void)
 	struct buf bomb = { .arena = a }, out = { .arena = a };
 
 	for (size_t i = 0; i < LEN(yaml_cases); i++) {
-		int rc = yaml_parse(a, str_of(yaml_cases[i].in), "f", &n, &err);
+		int rc = yaml_parse(a, exact(a, yaml_cases[i].in), "f", &n, &err);
 
 		CHECK((rc == 0) == (yaml_cases[i].out != NULL), "%s: %s", yaml_cases[i].in, rc ? err.msg : "parsed");
 		if (rc == 0 && yaml_cases[i].out)

@@ -243,7 +243,7 @@ static void test_paas_config(struct arena *a)
 	struct paas_config config;
 
 	for (size_t i = 0; i < LEN(paas); i++) {
-		paas_config_parse(a, str_of(paas[i].yaml), 2, &config);
+		paas_config_parse(a, exact(a, paas[i].yaml), 2, &config);
 		CHECK_STR(paas_show(a, &config), str_of(paas[i].want));
 		bool told = !paas[i].detail;
 		for (size_t k = 0; k < config.error_log.n; k++)

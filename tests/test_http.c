@@ -57,7 +57,7 @@ static void test_heads(void)
 	for (size_t i = 0; i < LEN(cases); i++) {
 		struct arena *arena = arena_new();
 		struct err err = { .arena = arena };
-		struct str in = str_of(cases[i].in);
+		struct str in = exact(arena, cases[i].in);
 		struct http_head head;
 		ptrdiff_t n = 0;
 
@@ -138,7 +138,7 @@ static void test_chunks(void)
 			struct err err = { .arena = arena };
 			struct buf out = { .arena = arena };
 			struct str rest = S("");
-			int rc = read_chunks(str_of(cases[i].in), piece, &out, &rest, &err);
+			int rc = read_chunks(exact(arena, cases[i].in), piece, &out, &rest, &err);
 
 			CHECK(rc == cases[i].rc, "%zu in pieces of %zu: %d", i, piece, rc);
 			if (rc < 0)
@@ -229,7 +229,7 @@ static void test_parameters(void)
 	for (size_t i = 0; i < LEN(cases); i++) {
 		struct arena *arena = arena_new();
 		struct str got = S("left over");
-		bool found = http_parameter(arena, str_of(cases[i].in), cases[i].name, &got);
+		bool found = http_parameter(arena, exact(arena, cases[i].in), cases[i].name, &got);
 		CHECK(found == (cases[i].want != NULL) && (got.p != NULL) == found, "%zu: found %d", i, found);
 		CHECK(str_is(got, cases[i].want), "%zu: got '" FMT "'", i, ARG(got));
 		arena_free(arena);
@@ -264,7 +264,7 @@ static void test_multipart_read(void)
 		struct buf got = { .arena = arena };
 		struct part *parts;
 		size_t n;
-		int rc = multipart_read(arena, str_of(cases[i].in), S("B"), &parts, &n, &err);
+		int rc = multipart_read(arena, exact(arena, cases[i].in), S("B"), &parts, &n, &err);
 
 		for (size_t k = 0; rc == 0 && k < n; k++)
 			buf_addf(&got, FMT " " FMT " " FMT " '" FMT "'", ARG(parts[k].name.p ? parts[k].name : S("-")),
@@ -273,7 +273,7 @@ static void test_multipart_read(void)
 			CHECK(rc == 0 && str_is(buf_str(&got), cases[i].want), "%zu: got '" FMT "', %s", i, ARG(buf_str(&got)), err.msg);
 		else
 			CHECK(rc < 0 && err.kind == ERR_INPUT, "%zu: got '" FMT "'", i, ARG(buf_str(&got)));
-		CHECK(multipart_read(arena, str_of(cases[i].in), S(""), &parts, &n, &err) < 0 && n == 0, "no boundary");
+		CHECK(multipart_read(arena, exact(arena, cases[i].in), S(""), &parts, &n, &err) < 0 && n == 0, "no boundary");
 		arena_free(arena);
 	}
 }

@@ -35,8 +35,8 @@ static int fake_run(struct carrier *c, struct tool_call *calls, size_t n, struct
 		if (calls[i].input.p)
 			buf_addf(&f->heard, "<" FMT, ARG(calls[i].input));
 		calls[i].code = r->code;
-		calls[i].output = str_of(r->output);
-		calls[i].message = str_of(r->message);
+		calls[i].output = exact(f->arena, r->output);
+		calls[i].message = exact(f->arena, r->message);
 		f->n++;
 	}
 	buf_addc(&f->heard, '\n');

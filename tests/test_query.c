@@ -419,18 +419,22 @@ static const struct { const char *pattern; int empty; const char *problem; } pat
 	{ "\\x{110000}", -1, "invalid escape sequence" }, { "\\x{41", -1, "invalid escape sequence" }, { "\\1", -1, "invalid escape sequence" },
 	{ "\\8", -1, "invalid escape sequence" }, { "\\e", -1, "invalid escape sequence" }, { "\\", -1, "trailing backslash at end of expression" },
 	{ "\\\303\251", -1, "invalid escape sequence" }, { "\303\251*", 1, NULL }, { "\360\237\230\200", 0, NULL }, { "\377", -1, "invalid UTF-8" },
+	{ "\\x09\\x{9aF0}\\x{fA9}", 0, NULL }, { "[\\x{a0}-\\x{9f}]", -1, "invalid character class range" }, { "[\\x39-\\x3A]", 0, NULL },
 	{ "\\Qa*(\\E", 0, NULL }, { "\\Q\\E", 1, NULL }, { "\\Qa", 0, NULL }, { "\\Qa\\E*", 1, NULL }, { "\\Qab\\E*", 0, NULL }, { "a\\Q\\E*", 1, NULL },
 };
 
 static void regexps(void)
 {
+	struct arena *arena = arena_new();
+
 	for (size_t i = 0; i < LEN(patterns); i++) {
 		bool empty;
-		const char *problem = regexp_check(str_of(patterns[i].pattern), &empty);
+		const char *problem = regexp_check(exact(arena, patterns[i].pattern), &empty);
 		CHECK(strcmp(problem ? problem : "", patterns[i].problem ? patterns[i].problem : "") == 0, "%s: %s", patterns[i].pattern,
 		      problem ? problem : "fine");
 		CHECK(patterns[i].empty < 0 || empty == (patterns[i].empty == 1), "%s", patterns[i].pattern);
 	}
+	arena_free(arena);
 }
 
 /* So deep that the limit matters: `n` times `open`, then `middle`, then `n` times `close`. */
@@ -509,7 +513,7 @@ static void values(void)
 	CHECK(promql_inject(arena, S("up + up{c=\"d\"}"), matchers, LEN(matchers), &got, &err) == 0, "%s", err.msg);
 	CHECK_STR(got, S("up{a=\"q\\x22b\\x5cn\\x0a\\xc3\\xa9\",b=\"\"} + up{a=\"q\\x22b\\x5cn\\x0a\\xc3\\xa9\",b=\"\",c=\"d\"}"));
 	for (size_t i = 0; i < LEN(durations); i++) {
-		bool ok = duration_read(str_of(durations[i].text), &seconds);
+		bool ok = duration_read(exact(arena, durations[i].text), &seconds);
 		CHECK(ok == (durations[i].seconds >= 0), "%s", durations[i].text);
 		CHECK(!ok || (seconds > durations[i].seconds - 1e-6 && seconds < durations[i].seconds + 1e-6), "%s: %f", durations[i].text, seconds);
 	}
@@ -529,7 +533,7 @@ static void escapes(void)
 	for (size_t i = 0; i < LEN(texts); i++) {
 		struct str value = NOSTR;
 		size_t at = 0;
-		const char *problem = quoted_take(arena, str_of(texts[i].quoted), &at, true, &value);
+		const char *problem = quoted_take(arena, exact(arena, texts[i].quoted), &at, true, &value);
 		CHECK(!problem, "%s: %s", texts[i].quoted, problem);
 		CHECK_STR(value, str_of(texts[i].value));
 		CHECK(at == strlen(texts[i].quoted), "%s: ended at %zu", texts[i].quoted, at);

@@ -529,8 +529,11 @@ static void check_redirect_uris(void)
 		{ "https://aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.bc/", false },
 	};
 
+	struct arena *a = arena_new();
+
 	for (size_t i = 0; i < LEN(cases); i++)
-		CHECK(redirect_uri_accepted(str_of(cases[i].uri)) == cases[i].accepted, "%s", cases[i].uri);
+		CHECK(redirect_uri_accepted(exact(a, cases[i].uri)) == cases[i].accepted, "%s", cases[i].uri);
+	arena_free(a);
 }
 
 /* --- The secret key --- */

@@ -46,7 +46,7 @@ static struct tried world_of(const char *text)
 
 	w.err.arena = w.a;
 	w.charm = charm_make(w.a);
-	w.rc = simulator_load(w.a, str_of(text), "s.yaml", w.charm, &w.s, &w.err);
+	w.rc = simulator_load(w.a, exact(w.a, text), "s.yaml", w.charm, &w.s, &w.err);
 	return w;
 }
 
@@ -209,7 +209,7 @@ static void test_events(void)
 		struct str got;
 
 		err_clear(&w.err);
-		rc = simulator_hook(w.s, str_of(events[i].event), &h, &w.err);
+		rc = simulator_hook(w.s, exact(w.a, events[i].event), &h, &w.err);
 		CHECK(rc == events[i].rc, "%s: %d", events[i].event, rc);
 		got = rc < 0 ? str_of(w.err.msg) : str_f(w.a, FMT " " FMT " %d " FMT " " FMT, ARG(h.event),
 		      ARG(h.action ? S("action") : h.endpoint.n ? h.endpoint : S("-")), h.relation_id, ARG(h.remote_app.n ? h.remote_app : S("-")),
@@ -436,7 +436,7 @@ static void test_set(void)
 	struct tried w = world_of("config: {title: there}\n");
 
 	for (size_t i = 0; i < LEN(sets); i++) {
-		int rc = simulator_set(w.s, str_of(sets[i].option), str_of(sets[i].value), &w.err);
+		int rc = simulator_set(w.s, exact(w.a, sets[i].option), exact(w.a, sets[i].value), &w.err);
 		const struct node *value = node_get(node_get(w.s->state, "config"), sets[i].option);
 
 		if (sets[i].want && sets[i].want[0] == '!')

@@ -362,7 +362,7 @@ static void test_split(struct arena *a)
 	for (size_t i = 0; i < LEN(splits); i++) {
 		struct err err = { .arena = a };
 		struct url u;
-		int rc = url_split(a, str_of(splits[i].text), &u, &err);
+		int rc = url_split(a, exact(a, splits[i].text), &u, &err);
 		struct str parts[] = { u.scheme, u.netloc, u.path, u.params, u.query, u.fragment, u.username, u.password, u.hostname, u.port };
 
 		CHECK(rc == (splits[i].parts[0] ? 0 : -1) && (rc == 0 || err.kind == ERR_INPUT), "%s: %d", splits[i].text, rc);
@@ -372,7 +372,7 @@ static void test_split(struct arena *a)
 	for (size_t i = 0; i < LEN(several); i++) {
 		struct err err = { .arena = a };
 		struct url u;
-		int rc = url_split(a, str_of(several[i].text), &u, &err);
+		int rc = url_split(a, exact(a, several[i].text), &u, &err);
 
 		CHECK(rc == (several[i].netloc ? 0 : -1), "%s: %d", several[i].text, rc);
 		if (rc < 0)
@@ -387,7 +387,7 @@ static void check_normal(struct arena *a, const char *url, enum url_kind kind, c
 {
 	struct err err = { .arena = a };
 	struct str got = NOSTR;
-	int rc = url_normalise(a, str_of(url), kind, &got, &err);
+	int rc = url_normalise(a, exact(a, url), kind, &got, &err);
 
 	CHECK(want ? rc == 0 && str_is(got, want) : rc < 0 && err.kind == ERR_INPUT, "%s, %s: '" FMT "', not '%s'", url,
 	      kind == URL_HTTP ? "http" : "any", ARG(rc == 0 ? got : S("an error")), want ? want : "an error");
@@ -479,16 +479,16 @@ int main(void)
 		check_normal(a, normals[i].text, URL_HTTP, normals[i].http);
 	}
 	for (size_t i = 0; i < LEN(escapes); i++) {
-		CHECK_STR(url_encode(a, str_of(escapes[i].text)), str_of(escapes[i].encoded));
-		CHECK_STR(url_decode(a, str_of(escapes[i].encoded)), str_of(escapes[i].text));
+		CHECK_STR(url_encode(a, exact(a, escapes[i].text)), str_of(escapes[i].encoded));
+		CHECK_STR(url_decode(a, exact(a, escapes[i].encoded)), str_of(escapes[i].text));
 	}
 	for (size_t i = 0; i < LEN(unescapes); i++)
-		CHECK_STR(url_decode(a, str_of(unescapes[i].text)), str_of(unescapes[i].decoded));
+		CHECK_STR(url_decode(a, exact(a, unescapes[i].text)), str_of(unescapes[i].decoded));
 	for (size_t i = 0; i < LEN(unicodes); i++)
-		CHECK_STR(url_unicode(a, str_of(unicodes[i].text)), str_of(unicodes[i].unicode));
+		CHECK_STR(url_unicode(a, exact(a, unicodes[i].text)), str_of(unicodes[i].unicode));
 	for (size_t i = 0; i < LEN(hosts); i++) {
-		CHECK_STR(url_host(a, str_of(hosts[i].host)), str_of(hosts[i].written));
-		CHECK(ip_address(str_of(hosts[i].host)) == hosts[i].address, "%s", hosts[i].host);
+		CHECK_STR(url_host(a, exact(a, hosts[i].host)), str_of(hosts[i].written));
+		CHECK(ip_address(exact(a, hosts[i].host)) == hosts[i].address, "%s", hosts[i].host);
 	}
 	test_long(a);
 	test_lower(a);

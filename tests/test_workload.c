@@ -554,14 +554,14 @@ static void test_commands(struct arena *a)
 
 	for (size_t i = 0; i < LEN(splits); i++) {
 		struct strs list;
-		int rc = shell_split(a, str_of(splits[i].command), &list);
+		int rc = shell_split(a, exact(a, splits[i].command), &list);
 		CHECK((rc == 0) == (splits[i].words != NULL), "%s: %d", splits[i].command, rc);
 		if (rc == 0 && splits[i].words)
 			CHECK_STR(strs_join(a, &list, "|"), str_of(splits[i].words));
 	}
 	for (size_t i = 0; i < LEN(classes); i++) {
 		struct str out;
-		int rc = gunicorn_command(a, flask, str_of(classes[i].command), str_of(classes[i].class), &out, &err);
+		int rc = gunicorn_command(a, flask, exact(a, classes[i].command), str_of(classes[i].class), &out, &err);
 		CHECK((rc == 0) == (classes[i].want != NULL), "%s: %d", classes[i].command, rc);
 		if (rc == 0 && classes[i].want)
 			CHECK_STR(out, str_of(classes[i].want));
