@@ -466,7 +466,7 @@ static int puny_decode(struct str text, uint32_t code[MAX_CODE_POINTS], size_t *
 			return -1;
 		n += i / (uint32_t)(*count + 1);
 		i %= (uint32_t)(*count + 1);
-		if (n < 0x80 || n > 0x10ffff || (n >= 0xd800 && n < 0xe000))
+		if (n > 0x10ffff || (n >= 0xd800 && n < 0xe000))
 			return -1;
 		memmove(code + i + 1, code + i, (*count - i) * sizeof *code);
 		code[i++] = n;

@@ -255,6 +255,7 @@ static const struct { const char *text, *any, *http; } normals[] = {
 	{ "http://xn--abc", NULL, NULL },
 	{ "http://xn--mnchen-3ya9", NULL, NULL },
 	{ "http://xn--zca", "http://xn--zca/", "http://xn--zca/" },
+	{ "http://xn--ib9b.de", NULL, NULL }, { "http://xn--zy0c.de", NULL, NULL }, { "http://xn--en32g.de", NULL, NULL },   /* surrogates; past U+10FFFF */
 	{ "http://[::1%25eth0]/", NULL, NULL },
 	{ "http://[v1.x]", NULL, NULL },
 	{ "http://[]", NULL, NULL },
@@ -332,7 +333,8 @@ static const struct { const char *text, *decoded; } unescapes[] = {
 
 static const struct { const char *text, *unicode; } unicodes[] = {
 	{ "https://u:p@xn--mnchen-3ya.de:8/xn--mnchen-3ya", "https://u:p@m\xc3\xbcnchen.de:8/xn--mnchen-3ya" },
-	{ "http://a.xn--9ca/", "http://a.\xc3\xa9/" },
+	{ "http://a.xn--9ca/", "http://a.\xc3\xa9/" }, { "http://xn--ib9b.de/", "http://xn--ib9b.de/" },
+	{ "http://xn--zy0c.de/", "http://xn--zy0c.de/" }, { "http://xn--en32g.de/", "http://xn--en32g.de/" },
 	{ "http://xn--9ca:80/", "http://\xc3\xa9:80/" },
 	{ "http://h/", "http://h/" },
 	{ "mailto:x", "mailto:x" },
