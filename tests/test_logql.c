@@ -84,6 +84,7 @@ static const struct { const char *query, *want; } logql_valid[] = {
 	{ "-5", "-5" },
 	{ "rate({a=\"b\"}[5m]) ^ 2 ^ 3 % 4", "rate({m=\"x\",a=\"b\"}[5m]) ^ 2 ^ 3 % 4" },
 	{ "{a=\"b\"} /**/ | json /* x */", "{m=\"x\",a=\"b\"} /**/ | json /* x */" },
+	{ "rate({a=\"b\"}[5m]) /* * / x */ / rate({c=\"d\"}[5m])", "rate({m=\"x\",a=\"b\"}[5m]) /* * / x */ / rate({m=\"x\",c=\"d\"}[5m])" },
 	{ "{ a = \"b\" , c = \"d\" }", "{m=\"x\", a = \"b\" , c = \"d\" }" },
 	{ "{a=\"b\"}\r\n\t|= \"x\"", "{m=\"x\",a=\"b\"}\r\n\t|= \"x\"" },
 	{ "{a=\"b\"} | json | c=\"d\" e=\"f\", (g=\"h\")", "{m=\"x\",a=\"b\"} | json | c=\"d\" e=\"f\", (g=\"h\")" },

@@ -255,6 +255,7 @@ static const struct { const char *text, *any, *http; } normals[] = {
 	{ "http://xn--abc", NULL, NULL },
 	{ "http://xn--mnchen-3ya9", NULL, NULL },
 	{ "http://xn--zca", "http://xn--zca/", "http://xn--zca/" },
+	{ "http://\xc5\x82\xc3\xb3" "d\xc5\xba.pl", "http://xn--d-uga0v4h.pl/", "http://xn--d-uga0v4h.pl/" },
 	{ "http://xn--ib9b.de", NULL, NULL }, { "http://xn--zy0c.de", NULL, NULL }, { "http://xn--en32g.de", NULL, NULL },   /* surrogates; past U+10FFFF */
 	{ "http://[::1%25eth0]/", NULL, NULL },
 	{ "http://[v1.x]", NULL, NULL },
