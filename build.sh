@@ -169,6 +169,7 @@ kind() {
 		case $ARCH in
 		amd64) CFLAGS+=(-fcf-protection=none) ;;
 		ppc64el) CFLAGS+=(-mlong-double-64) ;;     # musl's ABI there
+		s390x) CFLAGS+=(-march=z13) ;;             # what Ubuntu asks for there, too
 		esac ;;
 	glibc) CC=(gcc) CFLAGS=(-O1 -g) ;;
 	asan-gcc) CC=(gcc) CFLAGS=(-O1 -g -fno-omit-frame-pointer -fsanitize=address) ;;
@@ -472,6 +473,7 @@ inspect() {
 	hasnt ' RWE ' "$headers" "it has a segment to write and execute"
 	hasnt 'TEXTREL' "$dynamic" "it has text relocations"
 	has '__stack_chk_fail' "$(readelf -sW "$BUILD/$KIND/dispatch")" "it has no stack protector"
+	[ "$(stat -c %s "$out")" -le $((1 << 20)) ] || { rm -f "$out"; die "it is over 1 MiB"; }
 }
 
 show_size() { say "$1: $(stat -c %s "$1") bytes"; }
