@@ -53,10 +53,10 @@ void hook_names(struct arena *a, struct hook *hook)
 {
 	struct err unread = { .arena = a };
 	struct str hosts = NOSTR;
-	char name[256] = "";
+	char name[256] = "";   /* Linux allows 64 bytes */
 	bool found;
 
-	if (gethostname(name, sizeof name - 1) < 0)
+	if (gethostname(name, sizeof name) < 0)
 		name[0] = '\0';
 	hook->hostname = str_dup(a, str_of(name));
 	hook->fqdn = hook->hostname;

@@ -399,7 +399,7 @@ static int offset_duration(struct reader *r, struct duration *out)
 	if (sign != T_END)
 		next(r);
 	if (r->token == T_ADD || r->token == T_SUB || (r->token == T_LEFT_PAREN && sign == T_END)) {
-		if (duration(r, sign == T_END ? 7 : 6, out) < 0)
+		if (duration(r, 6, out) < 0)
 			return -1;
 		out->seconds = sign == T_SUB ? -out->seconds : out->seconds;
 		return duration_rest(r, 1, out);
