@@ -31,6 +31,8 @@ struct connection {
 	uint64_t   seq;
 	struct str command;        /* SOCKET_*: of the exec whose task this is */
 	long       task;
+	struct buf slow;           /* FAULT_BYTES: what goes out byte by byte, as the hook takes it; and all that follows */
+	size_t     said;           /* bytes of it that are out */
 };
 struct task { long id; size_t container; struct exec exec; bool out, err, done; int code; struct str error; };
 struct server {
@@ -67,6 +69,25 @@ static void send_all(int fd, struct str bytes)
 	}
 }
 
+static bool is_slow(const struct connection *c)
+{
+	return c->said < c->slow.n;
+}
+
+/* The hook may talk to Pebble and to the agent at a time, and take the one's answer after the other's: nobody may wait for it here. */
+static void send_slowly(struct connection *c)
+{
+	while (is_slow(c)) {
+		ssize_t n = send(c->fd, c->slow.p + c->said, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && errno == EAGAIN)
+			return;
+		if (n < 0 && errno != EINTR)
+			c->said = c->slow.n;   /* the hook is gone */
+		c->said += n == 1;
+	}
+}
+
 static void hang_up(struct connection *c)
 {
 	if (c->fd >= 0)
@@ -95,9 +116,10 @@ static void answer(struct server *s, struct connection *c, struct str bytes, enu
 	} else if (fault == FAULT_CUT) {
 		send_all(c->fd, str_sub(bytes, 0, s->fault->cut));
 		hang_up(c);
-	} else if (fault == FAULT_BYTES) {
-		for (size_t i = 0; i < bytes.n; i++)
-			send_all(c->fd, str_sub(bytes, i, i + 1));
+	} else if (fault == FAULT_BYTES || is_slow(c)) {
+		c->slow.arena = s->w->arena;
+		buf_add(&c->slow, bytes);
+		send_slowly(c);
 	} else {
 		send_all(c->fd, bytes);
 	}
@@ -907,13 +929,16 @@ static int serve_until(struct server *s, pid_t child, int seconds)
 		for (size_t i = 0; i < s->n_peers; i++)
 			if (s->peers[i].fd >= 0) {
 				who[n] = &s->peers[i];
-				polls[n++] = (struct pollfd){ .fd = s->peers[i].fd, .events = POLLIN };
+				polls[n++] = (struct pollfd){ .fd = s->peers[i].fd, .events = is_slow(&s->peers[i]) ? POLLIN | POLLOUT : POLLIN };
 			}
 		/* A child that is gone may have left output in its pipe. */
 		if (poll(polls, n, gone ? 0 : 2) > 0)
-			for (nfds_t i = 0; i < n; i++)
-				if (polls[i].revents && who[i]->fd == polls[i].fd && (!gone || who[i]->peer == OUTPUT))
+			for (nfds_t i = 0; i < n; i++) {
+				if (polls[i].revents & POLLOUT && who[i]->fd == polls[i].fd)
+					send_slowly(who[i]);
+				if (polls[i].revents & ~POLLOUT && who[i]->fd == polls[i].fd && (!gone || who[i]->peer == OUTPUT))
 					serve(s, who[i]);
+			}
 		if (gone)
 			return status;
 		if (time(NULL) > end) {
