@@ -77,14 +77,15 @@ static bool is(struct reader *r, const char *text)
 	return (r->token == T_WORD || r->token == T_FUNCTION || r->token == T_SIGN) && str_is(str_lower(r->arena, token_text(r)), text);
 }
 
-/* As Go reads a duration: 1.5h, -2h45m, 300ms. */
+/* As Go reads a duration: 1.5h, -2h45m, 300ms. There is something behind the sign. */
 static bool go_duration(struct str text)
 {
 	static const char *const units[] = { "ns", "us", "µs", "ms", "s", "m", "h" };
-	size_t at = text.n && text.p[0] == '-', parts = 0;
+	size_t at = str_starts(text, "-");
 
-	for (; at < text.n; parts++) {
+	while (at < text.n) {
 		size_t digits = 0, unit, i;
+
 		for (bool dot = false; at < text.n && (is_digit(text.p[at]) || (text.p[at] == '.' && !dot)); at++) {
 			dot = dot || text.p[at] == '.';
 			digits += is_digit(text.p[at]);
@@ -96,7 +97,7 @@ static bool go_duration(struct str text)
 		if (!digits || i == LEN(units))
 			return false;
 	}
-	return parts > 0;
+	return true;
 }
 
 static bool bytes_amount(struct reader *r, struct str text)

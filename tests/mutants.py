@@ -6,9 +6,10 @@ FOLDER holds the objects and the test programs as build.sh made them, with ASan 
 often; COVERED both for gcov, which tells what functions a test runs: only tests that run the changed one are tried. COUNT places are drawn
 with a fixed seed from all files, or from those named; with SKIP=number in the environment those after as many. A place's rank comes from what
 it says, not from where it stands: when code changes, the other places keep theirs. Kinds: a comparison turned, a constant moved, a statement
-dropped, a condition negated, a table's row changed. A mutant that does not compile, or compiles to the very same code, is none: another is
-drawn. Survivors that tests/survivors names with a reason ("file.c | kind | the line as it was # reason") are shown with it. build.sh gives the
-commands in the environment: COMPILE, LINK, LINK_LIBS, PLAIN_LIBS."""
+dropped, a condition negated, a table's row changed. A result of 0 becomes -1 and one of -1 becomes 0, since callers ask for < 0. A mutant that
+does not compile, or compiles to the very same code, is none: another is drawn. Survivors that tests/survivors names with a reason
+("file.c | kind | the line as it was # reason") are shown with it. build.sh gives the commands in the environment: COMPILE, LINK, LINK_LIBS,
+PLAIN_LIBS."""
 import collections
 import concurrent.futures
 import hashlib
@@ -80,7 +81,7 @@ def candidates(text):
         line = code[code.rfind("\n", 0, match.start()) + 1:match.start()]
         if not line.lstrip().startswith("#"):
             found.append(("table's row changed" if in_table(match.start()) else "constant moved", match.start(), match.end(),
-                          str(int(match.group(), 10) + 1)))
+                          "-1" if code[:match.start()].endswith("return ") and match.group() == "0" else str(int(match.group(), 10) + 1)))
     for match in re.finditer(r"^\t+(?!return|goto|break|continue|case|default|static|const|struct|enum|int|bool|char|size_t|unsigned|long|else|do|if|for|while|va_)"
                              r"(?:[\w>.*\[\]()-]+ *(?:=|\+=|-=|\|=)[^=]|\w+\(|[\w>.*\[\]()-]+(?:\+\+|--);)[^;{}]*;", code, re.M):
         if not in_table(match.start()):
