@@ -722,13 +722,16 @@ test_some() {
 
 # What the tests of reliability counted; docs/explanation/reliability.md says what each number means.
 say_counts() {
-	cat "$RESULTS"/test_faults-*.log 2>/dev/null | awk '/ faults survived, / { faults += $1; healed += $4; texts += $7; tools += $10 }
+	logs() { find "$RESULTS" -name "$1.log" -exec cat {} +; }
+	logs 'test_faults-*' | awk '/ faults survived, / { faults += $1; healed += $4; texts += $7; tools += $10 }
 		END { printf "calls and answers failed and survived: %d; worlds healed after them: %d; searched for secrets meanwhile: %d texts, %d tools\n",
 			faults, healed, texts, tools }'
-	cat "$RESULTS"/fuzz_*.log 2>/dev/null | awk '/stat::number_of_executed_units/ { fuzzers++; n += $2 }
+	logs 'test_answers-*' | awk '/ wrong answers survived, / { n += $1; healed += $13 }
+		END { printf "wrong answers of Juju survived: %d; worlds healed after them: %d\n", n, healed }'
+	logs 'fuzz_*' | awk '/stat::number_of_executed_units/ { fuzzers++; n += $2 }
 		END { printf "fuzzers: %d; executions: %d\n", fuzzers, n }'
-	cat "$RESULTS"/test_limits.log 2>/dev/null | awk '/ inputs refused$/ { n += $1 } END { printf "inputs without measure refused: %d\n", n }'
-	grep -h ' canaries looked for ' "$RESULTS"/test_secrets.log 2>/dev/null || true
+	logs test_limits | awk '/ inputs refused$/ { n += $1 } END { printf "inputs without measure refused: %d\n", n }'
+	logs test_secrets | sed -n '/ canaries looked for /p'
 }
 
 test_all() {
