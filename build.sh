@@ -876,7 +876,7 @@ mutants() {
 	deps
 	python_env
 	OWN_FLAGS=(-O0 -g0 "${SANITIZE[@]}")
-	build_tests "$folder" tests/test_*.c || say "not all tests compile"
+	build_both "$folder"
 	COMPILE="${CC[*]} ${CFLAGS[*]} ${OWN_FLAGS[*]} -std=c11 -D_GNU_SOURCE ${INCLUDES[*]}" LINK="${CC[*]} ${CFLAGS[*]} ${OWN_FLAGS[*]}" \
 		LINK_LIBS="${LIBS[*]}" PLAIN_LIBS="$plain_libs" JOBS=$JOBS ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 \
 		"${contain[@]}" "$VENV/bin/python" -B tests/mutants.py "$folder" "$plain" "$covered" "${@:-200}"

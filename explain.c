@@ -272,7 +272,8 @@ static const struct wanted *without(struct world *w, const struct variable *v, s
 			node_del(model, str_of(keys[i]));
 		gone = true;
 	}
-	if (!gone || world_event(w, event_of(w->cli), true, o) != 0 || !o->decided)
+	/* The event asked for may be one of a relation that is gone now. */
+	if (!gone || world_event(w, S("config-changed"), true, o) != 0 || !o->decided)
 		return NULL;
 	return &o->wanted;
 }

@@ -144,7 +144,7 @@ class Bench:
         if name not in self.scripts and not (self.folder / name).exists():
             print(f"{name} does not take part: it does not compile", flush=True)
             return
-        argv, env = self.command(name, self.plain if name in self.scripts else self.folder)
+        argv, env = self.command(name, self.plain if name in self.scripts else self.folder, self.folder / "dispatch")
         began = time.monotonic()
         process = subprocess.Popen(argv, cwd=ROOT, env=os.environ | env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                    stderr=subprocess.DEVNULL, start_new_session=True)
@@ -164,7 +164,7 @@ class Bench:
         """{file: [(first line, last line)]} of the functions that a test runs."""
         for counts in covered.glob("*.gcda"):
             counts.unlink()
-        self.run(self.command(name, covered), PATIENCE)
+        self.run(self.command(name, covered, covered / "dispatch"), PATIENCE)
         notes = [str(counts.with_suffix(".gcno")) for counts in covered.glob("*.gcda")]
         found = collections.defaultdict(list)
         for text in filter(None, subprocess.run(["gcov", "-j", "-t", *notes], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
@@ -179,10 +179,10 @@ class Bench:
         tests = [name for name in self.took if any(first <= line <= last for first, last in self.reaches[name][file])]
         return tests or list(self.took)
 
-    def command(self, name, folder):
+    def command(self, name, folder, sanitized):
         """(argv, more environment) of a test on what is in the folder."""
         if name in self.scripts:
-            return [sys.executable, "-B", str(self.scripts[name])], {"DISPATCH": str(folder / "dispatch"), "BUILD": str(folder)}
+            return [sys.executable, "-B", str(self.scripts[name])], {"DISPATCH": str(folder / "dispatch"), "BUILD": str(folder), "SANITIZED": str(sanitized)}
         return [str(folder / name)], {}
 
     def members(self, name):
@@ -235,11 +235,12 @@ class Bench:
         merit = lambda name: (0.1 + self.catches[stem, name] + (name == f"test_{stem}")) / (self.took[name] + 1)
         for name in sorted(self.may_notice(file, line), key=merit, reverse=True):
             if name in self.scripts:
-                if not program:
+                objects = [str(path)] if stem == "main" else [str(self.folder / "main.o"), str(path)]
+                if not program or (name == "test_sanitized" and not self.link(objects, folder / "sanitized")):
                     continue
             elif stem not in self.uses[name] or not self.link([str(self.folder / f"tests.{name}.o"), str(path)], folder / name):
                 continue
-            if not self.run(self.command(name, folder), 10 + 5 * self.took[name]):
+            if not self.run(self.command(name, folder, folder / "sanitized"), 10 + 5 * self.took[name]):
                 self.catches[stem, name] += 1
                 return name
             if name not in self.scripts:
