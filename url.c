@@ -244,13 +244,13 @@ static int host_split(struct arena *a, struct str text, struct str *host, struct
 	*host = *port = NOSTR;
 	if (open >= 0 || close >= 0) {
 		unsigned char bytes[16];
-		struct str inside;
+		struct str inside, rest, address = NOSTR;
 
 		if (open != 0 || close < 0)
 			return err_set(err, ERR_INPUT, "the brackets around the host do not match");
-		inside = str_sub(text, 1, (size_t)close);
-		if (!address_read(AF_INET6, str_sub(inside, 0, str_find(inside, '%') < 0 ? inside.n : (size_t)str_find(inside, '%')), bytes) &&
-		    !future_address(inside))
+		inside = rest = str_sub(text, 1, (size_t)close);
+		str_split(&rest, '%', &address);   /* behind it is a zone */
+		if (!address_read(AF_INET6, address, bytes) && !future_address(inside))
 			return err_set(err, ERR_INPUT, "there is no IPv6 address between the brackets");
 		*host = inside;
 		digits = str_sub(text, (size_t)close + 1, text.n);

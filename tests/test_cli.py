@@ -420,6 +420,9 @@ def test_terminal():
     check("requested-secrets" in plain and "read-only-uris" in plain.replace("\n  ", ""), "folding loses text")
     narrow = re.sub(r"\033\[[0-9]*m", "", on_terminal("run", "config-changed", *relate, width=60))
     check(all(len(line) <= 60 for line in narrow.splitlines() if "=" not in line), f"wider than 60: {max(narrow.splitlines(), key=len)!r}")
+    command = "  command     /bin/python3 -m gunicorn -c /flask/gunicorn.conf.py app:app -k sync --check-config\n"
+    for width in (34, 35):
+        check((command in on_terminal("run", "config-changed", width=width)) == (width == 34), f"columns of less than 20 are of no use, others fold: {width}")
     env = on_terminal("env", "--relate", "postgresql")
     check("POSTGRESQL_DB_PASSWORD=***" in env and "example-password" not in env, "a terminal shows secrets")
     check("example-password" in on_terminal("env", "--relate", "postgresql", "--show-secrets"), "--show-secrets hides")
