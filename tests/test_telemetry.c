@@ -13,19 +13,23 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* In place of the C library's, each failing when it is told to. */
+/* In place of the C library's, each failing when it is told to. What the kernel writes is set before, as MSan does not see it. */
 static struct { bool getrandom, waitpid; } fails;
 
 ssize_t getrandom(void *bytes, size_t n, unsigned flags)
 {
+	memset(bytes, 0, n);
 	errno = EIO;
 	return fails.getrandom ? -1 : syscall(SYS_getrandom, bytes, n, flags);
 }
 
 pid_t waitpid(pid_t pid, int *status, int options)
 {
-	pid_t child = (pid_t)syscall(SYS_wait4, pid, status, options, NULL);
+	int ended = 0;
+	pid_t child = (pid_t)syscall(SYS_wait4, pid, &ended, options, NULL);
 
+	if (status)
+		*status = ended;
 	errno = ECHILD;
 	return fails.waitpid ? -1 : child;
 }
