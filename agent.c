@@ -20,8 +20,9 @@
 #include <unistd.h>
 
 enum {
-	DEADLINE = 60000,   /* ms that one call may take */
-	AT_ONCE  = 4,       /* tools that run side by side: Juju's own are large */
+	DEADLINE   = 60000,                 /* ms that one call may take */
+	AT_ONCE    = 4,                     /* tools that run side by side: Juju's own are large */
+	MAX_OUTPUT = MAX_REPLY / AT_ONCE,   /* bytes of a tool's stdout, and of its stderr: so that all together are bounded as a reply is */
 };
 
 struct link {
@@ -304,7 +305,7 @@ static int pipe_read(int *fd, struct buf *b)
 		buf_add(b, (struct str){ bytes, (size_t)got });
 	else if (got == 0 || !passing(errno))
 		shut(fd);
-	return b->n > MAX_REPLY ? -1 : 0;
+	return b->n > MAX_OUTPUT ? -1 : 0;
 }
 
 /* Waits for the tool's end; NULL, or why it is not waited for any longer. */

@@ -7,7 +7,7 @@
 
 #include "data.h"
 
-enum { MAX_REPLY = 64 << 20 };   /* bytes of one reply, definitions and all; of a hook tool's output as well */
+enum { MAX_REPLY = 64 << 20 };   /* bytes of one reply, definitions and all */
 
 /* --- Calls of Jujuc.Main --- */
 struct gob_call {
