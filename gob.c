@@ -438,19 +438,19 @@ static void reply_read(struct gob_reader *r, const struct type *t, struct cursor
 	}
 }
 
-/* A whole message: a value of the type, or with NULL the definition of the type -id. 1 when it completes the reply. */
-static int message_read(struct gob_reader *r, const struct type *type, int64_t id, struct cursor *in)
+/* A whole message: a value of the type, or with NULL the definition of the type -id. True when it completes the reply. */
+static bool message_read(struct gob_reader *r, const struct type *type, int64_t id, struct cursor *in)
 {
 	if (!type) {
 		type_define(r, id, in);
-		return 0;
+		return false;
 	}
 	reply_read(r, type, in);
 	if (r->headed)
-		return 1;
+		return true;
 	r->headed = true;
 	r->spoke = r->spoke || !in->bad;
-	return 0;
+	return false;
 }
 
 struct gob_reader *gob_reader_new(struct arena *a)
@@ -510,7 +510,8 @@ int gob_reply_next(struct gob_reader *r, struct gob_reply *reply, struct err *er
 		struct cursor in = { start, r->n - r->used, false }, message;
 		uint64_t length = 0, id = 0;
 		const struct type *type = NULL;
-		int known, done;
+		int known;
+		bool done;
 
 		r->missing = 0;
 		if (in.n == 0)
