@@ -128,7 +128,7 @@ class Bench:
         self.compile = shlex.split(os.environ["COMPILE"])
         self.linker = shlex.split(os.environ["LINK"])
         self.libs, self.plain_libs = shlex.split(os.environ["LINK_LIBS"]), shlex.split(os.environ["PLAIN_LIBS"])
-        self.scripts = {t.stem: t for t in sorted(ROOT.glob("tests/test_*.py")) if t.stem not in NOT_OF_THE_PROGRAM}
+        self.scripts = {t.name: t for t in sorted(ROOT.glob("tests/test_*.py")) if t.stem not in NOT_OF_THE_PROGRAM}
         self.took = {}
         self.catches = collections.Counter()    # (file, test): mutants caught
         names = [t.stem for t in sorted(ROOT.glob("tests/test_*.c"))] + list(self.scripts)
@@ -232,11 +232,11 @@ class Bench:
         objects = [code] if stem == "main" else [str(self.plain / "main.o"), code]
         program = subprocess.run([self.linker[0], *objects, str(self.plain / "parts.a"), *self.plain_libs, "-o", str(folder / "dispatch")],
                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
-        merit = lambda name: (0.1 + self.catches[stem, name] + (name == f"test_{stem}")) / (self.took[name] + 1)
+        merit = lambda name: (0.1 + self.catches[stem, name] + (name in (f"test_{stem}", f"test_{stem}.py"))) / (self.took[name] + 1)
         for name in sorted(self.may_notice(file, line), key=merit, reverse=True):
             if name in self.scripts:
                 objects = [str(path)] if stem == "main" else [str(self.folder / "main.o"), str(path)]
-                if not program or (name == "test_sanitized" and not self.link(objects, folder / "sanitized")):
+                if not program or (name == "test_sanitized.py" and not self.link(objects, folder / "sanitized")):
                     continue
             elif stem not in self.uses[name] or not self.link([str(self.folder / f"tests.{name}.o"), str(path)], folder / name):
                 continue
