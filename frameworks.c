@@ -261,15 +261,16 @@ const struct framework *framework_of(struct str file, const struct node *metadat
 	if (!str_split(&rest, ' ', &name))
 		name = NOSTR;
 	number = str_trim(rest);
-	if (!framework_find(name, 1)) {
+	first = framework_find(name, 1);
+	if (!first) {
 		name = str_of(name_guess(containers, options));
+		first = framework_find(name, 1);
 		number = NOSTR;
 	}
 	if (str_is(number, "1") || str_is(number, "2")) {
 		generation = str_is(number, "1") ? 1 : 2;
 	} else {
 		/* In generation 1 the container is called after the framework or, where it is not, the metrics have options. */
-		first = framework_find(name, 1);
 		generation = str_is(str_of(first->container), "app") ? (node_get(options, "metrics-port") ? 1 : 2)
 		                                                     : (node_get(containers, first->container) ? 1 : 2);
 	}
