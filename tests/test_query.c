@@ -543,6 +543,8 @@ static void escapes(void)
 		size_t at = 0;
 		CHECK(strcmp(quoted_take(arena, S("'a'"), &at, false, &value), "unexpected quote") == 0, "LogQL has no single quotes");
 		at = 0;
+		CHECK(quoted_take(arena, exact(arena, "\"a\\"), &at, true, &value), "a text that ends with a backslash");
+		at = 0;
 		CHECK(!quoted_take(arena, S("\"\\u0041\357\277\275\""), &at, false, &value), "LogQL takes U+FFFD");
 		CHECK_STR(value, S("A\357\277\275"));
 	}
