@@ -751,6 +751,35 @@ static void test_ahead_otherwise(void)
 	}
 }
 
+/* Without files the plan alone is asked ahead, as of a container that is not the app's; with one or more, everything. */
+static void test_ahead_counts(void)
+{
+	static const struct rule rules[FAKE_RULES] = { AHEAD_RULES };
+	static const struct file files[] = { { .path = S("/a") }, { .path = S("/b") } };
+	static const char *const logs[] = {
+		"GET /v1/plan?format=yaml\n",
+		"GET /v1/plan?format=yaml\nGET /v1/services\nGET /v1/files?action=read&path=/a\nGET /v1/files?action=list&path=/app\n",
+		"GET /v1/plan?format=yaml\nGET /v1/services\nGET /v1/files?action=read&path=/a&path=/b\nGET /v1/files?action=list&path=/app\n",
+	};
+
+	for (size_t n = 0; n < LEN(logs); n++) {
+		struct arena *arena = arena_new();
+		struct err err = { .arena = arena };
+		struct buf text = { .arena = arena };
+		struct fake fake;
+		struct pebble *p;
+
+		fake_start(&fake, rules);
+		p = pebble_open(arena, fake.path, NULL);
+		pebble_ahead(p, files, n, S("/app"));
+		CHECK(perform(p, PLAN, &text, &err) == 0, "%zu files: %s", n, err.msg);
+		CHECK_STR(buf_str(&fake.log), str_of(logs[n]));
+		pebble_close(p);
+		fake_stop(&fake);
+		arena_free(arena);
+	}
+}
+
 static void test_write(void)
 {
 	static const struct rule rules[FAKE_RULES] = { { "POST /v1/files", 200, RESULT("[]") } };
@@ -965,6 +994,7 @@ int main(void)
 	test_ahead_cuts();
 	test_ahead_faults();
 	test_ahead_otherwise();
+	test_ahead_counts();
 	test_write();
 	test_much_output();
 	test_nobody_there();
