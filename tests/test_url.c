@@ -318,6 +318,8 @@ static const struct { const char *text, *netloc, *host, *port; } several[] = {
 	{ "mongodb://a:1,[::g]/db", NULL, NULL, NULL },
 	{ "mongodb://a:1,b[::1]/db", NULL, NULL, NULL },
 	{ "mongodb://[::1]x:1/db", NULL, NULL, NULL },
+	{ "mongodb://a[,b]/db", NULL, NULL, NULL },
+	{ "mongodb://a],[b/db", NULL, NULL, NULL },
 	{ "mongodb://u:[p]@a:1/db", "u:[p]@a:1", "a", "1" },
 };
 
