@@ -325,10 +325,9 @@ static const char *tool_wait(pid_t pid, int64_t deadline, int *status)
 	}
 }
 
-/* A tool at work; out and errors are -1 once they have ended, file is NULL while the place is free. */
+/* A tool at work; out and errors are -1 once they have ended, call is NULL while the place is free. */
 struct running {
 	struct tool_call *call;
-	const char   *file;
 	pid_t         pid;
 	int           in, out, errors;   /* our ends of its pipes */
 	int64_t       deadline;
@@ -341,7 +340,7 @@ static const char *running_start(struct link *l, struct running *r, const char *
 {
 	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, errors[2] = { -1, -1 }, rc;
 
-	*r = (struct running){ .call = call, .file = file, .pid = -1, .deadline = clock_ms() + call_ms(&l->agent),
+	*r = (struct running){ .call = call, .pid = -1, .deadline = clock_ms() + call_ms(&l->agent),
 		.output.arena = l->arena, .message.arena = l->arena };
 	call->started = l->trace ? trace_now() : 0;
 	if ((call->input.n && pipe_open(in, 1) < 0) || pipe_open(out, 0) < 0 || pipe_open(errors, 0) < 0) {
@@ -387,7 +386,7 @@ static const char *running_end(struct link *l, struct running *r)
 	why = tool_wait(r->pid, r->deadline, &status);
 	if (why)
 		return why;
-	r->file = NULL;
+	r->call = NULL;
 	call->code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 	call->output = buf_str(&r->output);
 	call->message = buf_str(&r->message);
@@ -420,10 +419,10 @@ static const char *running_poll(struct link *l, struct running *all, size_t n, s
 		struct running *r = &all[i];
 
 		/* poll passes over what is closed. */
-		p[3 * i] = (struct pollfd){ r->file ? r->out : -1, POLLIN, 0 };
-		p[3 * i + 1] = (struct pollfd){ r->file ? r->errors : -1, POLLIN, 0 };
-		p[3 * i + 2] = (struct pollfd){ r->file ? r->in : -1, POLLOUT, 0 };
-		if (r->file && r->deadline < deadline) {
+		p[3 * i] = (struct pollfd){ r->call ? r->out : -1, POLLIN, 0 };
+		p[3 * i + 1] = (struct pollfd){ r->call ? r->errors : -1, POLLIN, 0 };
+		p[3 * i + 2] = (struct pollfd){ r->call ? r->in : -1, POLLOUT, 0 };
+		if (r->call && r->deadline < deadline) {
 			deadline = r->deadline;
 			*which = r;
 		}
@@ -433,7 +432,7 @@ static const char *running_poll(struct link *l, struct running *all, size_t n, s
 	for (size_t i = 0; i < n; i++) {
 		struct running *r = &all[i];
 
-		if (!r->file)
+		if (!r->call)
 			continue;
 		why = running_move(r, &p[3 * i]);
 		if (!why && r->out < 0 && r->errors < 0)
@@ -456,7 +455,7 @@ static int tools_run(struct link *l, struct tool_call *calls, size_t n, struct e
 	do {
 		busy = 0;
 		for (size_t i = 0; i < AT_ONCE && !why; i++) {
-			while (!all[i].file && next < n) {
+			while (!all[i].call && next < n) {
 				struct tool_call *call = &calls[next++];
 				const char *file = tool_find(l->arena, l->agent.path, call->argv[0]);
 
@@ -468,7 +467,7 @@ static int tools_run(struct link *l, struct tool_call *calls, size_t n, struct e
 					call->message = S("ERROR not found on PATH");
 				}
 			}
-			busy += all[i].file != NULL;
+			busy += all[i].call != NULL;
 		}
 		if (!why && busy)
 			why = running_poll(l, all, AT_ONCE, &which);
@@ -477,7 +476,7 @@ static int tools_run(struct link *l, struct tool_call *calls, size_t n, struct e
 		return 0;
 	broken(l, err, str_c(l->arena, str_f(l->arena, "hook tool %s: %s", which->call->argv[0], why)));
 	for (size_t i = 0; i < AT_ONCE; i++)
-		if (all[i].file)
+		if (all[i].call)
 			running_kill(&all[i]);
 	return -1;
 }
