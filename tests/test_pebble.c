@@ -697,6 +697,25 @@ static void test_ahead_faults(void)
 	printf("%ld calls failed and survived\n", failed);
 }
 
+/* A client and its fake, for what takes more than one call. */
+struct scene { struct arena *arena; struct err err; struct buf text; struct fake fake; struct pebble *pebble; };
+
+static void scene_open(struct scene *w, const struct rule *rules)
+{
+	struct arena *arena = arena_new();
+
+	*w = (struct scene){ .arena = arena, .err.arena = arena, .text.arena = arena };
+	fake_start(&w->fake, rules);
+	w->pebble = pebble_open(arena, w->fake.path, NULL);
+}
+
+static void scene_close(struct scene *w)
+{
+	pebble_close(w->pebble);
+	fake_stop(&w->fake);
+	arena_free(w->arena);
+}
+
 /* Another order, something else in between, a Pebble that is not there yet: each is asked as if nothing had been sent. */
 static void test_ahead_otherwise(void)
 {
@@ -710,44 +729,30 @@ static void test_ahead_otherwise(void)
 	static const char *const late[] = { "nobody is there", "nobody accepts" };
 
 	for (size_t i = 0; i < LEN(orders); i++) {
-		struct arena *arena = arena_new();
-		struct err err = { .arena = arena };
-		struct buf text = { .arena = arena };
-		struct fake fake;
-		struct pebble *p;
+		struct scene w;
 
-		fake_start(&fake, rules);
-		p = pebble_open(arena, fake.path, NULL);
-		ask_ahead(p);
+		scene_open(&w, rules);
+		ask_ahead(w.pebble);
 		for (size_t k = 0; k < LEN(orders[i].ops); k++)
-			CHECK(perform(p, orders[i].ops[k], &text, &err) == 0, "%s: %s", orders[i].name, err.msg);
-		CHECK(fake.accepted == orders[i].accepted, "%s: %d connections", orders[i].name, fake.accepted);
-		CHECK(str_starts(buf_str(&fake.log), orders[i].log), "%s: " FMT, orders[i].name, ARG(buf_str(&fake.log)));
-		CHECK(text.n == strlen(ahead_want) + (i == 3 ? 2 : 0), "%s: got '" FMT "'", orders[i].name, ARG(buf_str(&text)));
-		pebble_close(p);
-		fake_stop(&fake);
-		arena_free(arena);
+			CHECK(perform(w.pebble, orders[i].ops[k], &w.text, &w.err) == 0, "%s: %s", orders[i].name, w.err.msg);
+		CHECK(w.fake.accepted == orders[i].accepted, "%s: %d connections", orders[i].name, w.fake.accepted);
+		CHECK(str_starts(buf_str(&w.fake.log), orders[i].log), "%s: " FMT, orders[i].name, ARG(buf_str(&w.fake.log)));
+		CHECK(w.text.n == strlen(ahead_want) + (i == 3 ? 2 : 0), "%s: got '" FMT "'", orders[i].name, ARG(buf_str(&w.text)));
+		scene_close(&w);
 	}
 	for (size_t i = 0; i < LEN(late); i++) {
-		struct arena *arena = arena_new();
-		struct err err = { .arena = arena };
-		struct buf text = { .arena = arena };
-		struct fake fake;
-		struct pebble *p;
+		struct scene w;
 
-		fake_start(&fake, rules);
-		p = pebble_open(arena, fake.path, NULL);
+		scene_open(&w, rules);
 		system_calls.calls = 0;
 		system_calls.fail_at = 2;   /* connect, after socket */
 		system_calls.kind = i ? EAGAIN : ENOENT;
-		ask_ahead(p);
-		CHECK(system_calls.calls == 2 && fake.now == 5000, "%s: %ld calls, %d ms", late[i], system_calls.calls, (int)fake.now - 5000);
+		ask_ahead(w.pebble);
+		CHECK(system_calls.calls == 2 && w.fake.now == 5000, "%s: %ld calls, %d ms", late[i], system_calls.calls, (int)w.fake.now - 5000);
 		system_calls.fail_at = 0;
-		CHECK(perform(p, PLAN, &text, &err) == 0 && fake.accepted == 1, "%s: %s", late[i], err.msg);
-		CHECK_STR(buf_str(&fake.log), S("GET /v1/plan?format=yaml\n"));
-		pebble_close(p);
-		fake_stop(&fake);
-		arena_free(arena);
+		CHECK(perform(w.pebble, PLAN, &w.text, &w.err) == 0 && w.fake.accepted == 1, "%s: %s", late[i], w.err.msg);
+		CHECK_STR(buf_str(&w.fake.log), S("GET /v1/plan?format=yaml\n"));
+		scene_close(&w);
 	}
 }
 
@@ -763,20 +768,13 @@ static void test_ahead_counts(void)
 	};
 
 	for (size_t n = 0; n < LEN(logs); n++) {
-		struct arena *arena = arena_new();
-		struct err err = { .arena = arena };
-		struct buf text = { .arena = arena };
-		struct fake fake;
-		struct pebble *p;
+		struct scene w;
 
-		fake_start(&fake, rules);
-		p = pebble_open(arena, fake.path, NULL);
-		pebble_ahead(p, files, n, S("/app"));
-		CHECK(perform(p, PLAN, &text, &err) == 0, "%zu files: %s", n, err.msg);
-		CHECK_STR(buf_str(&fake.log), str_of(logs[n]));
-		pebble_close(p);
-		fake_stop(&fake);
-		arena_free(arena);
+		scene_open(&w, rules);
+		pebble_ahead(w.pebble, files, n, S("/app"));
+		CHECK(perform(w.pebble, PLAN, &w.text, &w.err) == 0, "%zu files: %s", n, w.err.msg);
+		CHECK_STR(buf_str(&w.fake.log), str_of(logs[n]));
+		scene_close(&w);
 	}
 }
 
